@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("ActorFT.Machine.Tests")]
+[assembly: InternalsVisibleTo("ActorFT.Benchmarks")]
