@@ -1,0 +1,25 @@
+using System.IO.Hashing;
+using ActorFT.Machine.IO;
+
+namespace ActorFT.Lockstep.Records;
+
+/// <summary>
+/// Stands for a <see cref="BlockCompleted"/> in a record of <see cref="BlockDataMode.Hashed"/>. No machine takes it: whoever
+/// executes the record puts the completion of its own copy of the disk in its place, after <see cref="Matches"/>.
+/// </summary>
+/// <param name="DiskIndex">The disk's position in the machine's definition.</param>
+/// <param name="RequestId">The id of the request.</param>
+/// <param name="Status">How the request ended for the leader.</param>
+/// <param name="LengthBytes">How many bytes were read; 0 for anything but a read that ended well.</param>
+/// <param name="DataHash">XxHash3 of those bytes; 0 when there are none.</param>
+public sealed record BlockCompletionReference(int DiskIndex, ulong RequestId, BlockStatus Status, int LengthBytes, ulong DataHash) : MachineInput
+{
+    /// <summary>The reference to a completion.</summary>
+    public static BlockCompletionReference Of(BlockCompleted completion) => new(
+        completion.DiskIndex, completion.RequestId, completion.Status, completion.Data.Length, Hash(completion.Data.Span));
+
+    /// <summary>Whether another copy's completion says the same, bytes included. False is a disk fault of one of the two servers.</summary>
+    public bool Matches(BlockCompleted completion) => Of(completion) == this;
+
+    private static ulong Hash(ReadOnlySpan<byte> data) => data.IsEmpty ? 0 : XxHash3.HashToUInt64(data);
+}
