@@ -1,0 +1,5 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("ActorFT.Network.Tests")]
+[assembly: InternalsVisibleTo("ActorFT.LabTool")]
+[assembly: InternalsVisibleTo("ActorFT.Benchmarks")]
