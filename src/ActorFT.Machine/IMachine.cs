@@ -83,6 +83,12 @@ public interface IMachine : IDisposable
     /// <summary>Free receive buffers of a NIC: a frame sent in as input when there is none is dropped, as a real NIC would.</summary>
     int ReceiveBuffersFree(int nicIndex);
 
+    /// <summary>
+    /// Bytes that may be typed at a console now and be kept until the guest reads them; more are lost, as on a real line.
+    /// A host with a source that can wait (a pipe, a paste) holds the rest back.
+    /// </summary>
+    int ConsoleInputFree(int consoleIndex) => int.MaxValue;
+
     /// <summary>The digest of all state.</summary>
     Digest ComputeDigest();
 

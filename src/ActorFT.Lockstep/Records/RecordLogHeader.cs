@@ -56,7 +56,8 @@ public sealed record RecordLogHeader
         return definition;
     }
 
-    internal void Write(StateWriter writer)
+    /// <summary>Writes the header's fields; a save file names its machine by the same ones.</summary>
+    public void Write(StateWriter writer)
     {
         DefinitionCodec.Write(writer, Definition);
         writer.WriteDigest(DefinitionHash);
@@ -67,7 +68,9 @@ public sealed record RecordLogHeader
         writer.VarintText(InitrdSource);
     }
 
-    internal static RecordLogHeader Read(ref StateReader reader)
+    /// <summary>Reads what <see cref="Write"/> wrote, to the reader's end.</summary>
+    /// <exception cref="StateFormatException">Not a header.</exception>
+    public static RecordLogHeader Read(ref StateReader reader)
     {
         var header = new RecordLogHeader
         {
