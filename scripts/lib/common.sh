@@ -38,10 +38,12 @@ is_root() { [ "$(id -u)" -eq 0 ]; }
 sha256_of() { sha256sum -- "$1" | cut -d ' ' -f 1; }
 
 # Every file that a script makes appears whole or not at all: it is written beside its place, then renamed.
-# Folders for work in progress are removed whatever happens.
+# Folders for work in progress are removed, and processes in the background ended, whatever happens.
 actorft_scratch=()
+actorft_child=
 scratch_remove() {
     local folder
+    [ -z "$actorft_child" ] || kill "$actorft_child" 2>/dev/null || true
     for folder in "${actorft_scratch[@]+"${actorft_scratch[@]}"}"; do rm -rf -- "$folder"; done
 }
 trap scratch_remove EXIT

@@ -53,11 +53,12 @@ debian_open() {
 
 # debian_get PATH FILE [SHA256 [SIZE LABEL]]: PATH under the mirror. Only a whole, right file gets the name FILE.
 debian_get() {
-    local path=$1 file=$2 sha256=${3:-} size=${4:-0} label=${5:-} part=$2.part pid have_bytes
+    local path=$1 file=$2 sha256=${3:-} size=${4:-0} label=${5:-} part=$2.part pid code=0 have_bytes
     rm -f -- "$part"
     "$debian_apt_helper" -q=2 -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
         download-file "$debian_mirror/$path" "$part" ${sha256:+"SHA256:$sha256"} >"$debian_work/apt.log" 2>&1 &
     pid=$!
+    actorft_child=$pid
     if [ -n "$label" ] && [ -t 2 ]; then
         while kill -0 "$pid" 2>/dev/null; do
             have_bytes=$(stat -c %s -- "$part" 2>/dev/null || echo 0)
@@ -66,7 +67,9 @@ debian_get() {
         done
         printf '\r\033[K' >&2
     fi
-    if ! wait "$pid" || [ ! -s "$part" ]; then
+    wait "$pid" || code=$?
+    actorft_child=
+    if [ "$code" -ne 0 ] || [ ! -s "$part" ]; then
         rm -f -- "$part"
         return 1
     fi
