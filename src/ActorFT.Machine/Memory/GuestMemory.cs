@@ -196,11 +196,28 @@ public sealed unsafe class GuestMemory : IDisposable
     /// </summary>
     internal void PrepareWrite(int page, int offsetBytes, int lengthBytes)
     {
+        MarkWritten(page);
+        if ((Flags[page] & PageFlags.Protected) != 0) Observer?.ProtectedPageWritten(page, offsetBytes, lengthBytes);
+    }
+
+    /// <summary>Marks a page as written without telling the observer: for changes that make nothing derived stale (A and D bits).</summary>
+    internal void MarkWritten(int page)
+    {
         PageFlags flags = Flags[page];
         if ((flags & PageFlags.DigestDirty) == 0) AddDigestDirty(page);
         Flags[page] = flags | PageFlags.FastWritable;
-        if ((flags & PageFlags.Protected) != 0) Observer?.ProtectedPageWritten(page, offsetBytes, lengthBytes);
     }
+
+    /// <summary>Says that something was derived from a page: from now on the observer hears of every write to it.</summary>
+    internal void Protect(int page, PageFlags reason)
+    {
+        if ((Flags[page] & reason) != 0) return;
+        Flags[page] |= reason;
+        Observer?.PageProtected(page);
+    }
+
+    /// <summary>Says that nothing is derived from a page any more for this reason.</summary>
+    internal void Unprotect(int page, PageFlags reason) => Flags[page] &= ~reason;
 
     private void PrepareWriteRange(ulong offset, ulong length)
     {

@@ -34,6 +34,9 @@ internal interface IProtectedPageObserver
     /// <summary>Bytes of a page with <see cref="PageFlags.Protected"/> are about to change.</summary>
     void ProtectedPageWritten(int page, int offsetBytes, int lengthBytes);
 
+    /// <summary>A page became protected: no TLB may let stores to it through unasked any more.</summary>
+    void PageProtected(int page);
+
     /// <summary>Pages lost <see cref="PageFlags.FastWritable"/>: no TLB may let stores through unasked any more.</summary>
     void WritePermissionsRevoked();
 }
