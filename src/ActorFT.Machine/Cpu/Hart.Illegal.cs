@@ -1,5 +1,3 @@
-using ActorFT.Machine.Memory;
-
 namespace ActorFT.Machine.Cpu;
 
 // Illegal instructions and LR/SC reservations.

@@ -42,7 +42,7 @@ internal sealed unsafe partial class Hart
         int code = BitOperations.TrailingZeroCount(taken);
         ulong handler = _stvec & ~3UL;
         if ((_stvec & 3) == 1) handler += 4 * (ulong)code;
-        EnterSupervisor(Pc, (1UL << 63) | (ulong)code, 0);
+        EnterSupervisor(Pc, (1UL << 63) | (uint)code, 0);
         Pc = handler;
     }
 

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ActorFT.Machine.Cpu.Decoding;
-using ActorFT.Machine.Cpu.Sbi;
 using ActorFT.Machine.Cpu.Translation;
 using ActorFT.Machine.Memory;
 
@@ -69,14 +68,14 @@ internal sealed unsafe partial class Hart : IDisposable
     private QuantumEnd _stopReason;
 
     /// <summary>Creates a hart in the state after reset: stopped.</summary>
-    public Hart(int id, GuestMemory memory, BlockCache blocks, PageTableTracker pageTables, IHartEnvironment environment)
+    public Hart(int id, GuestMemory memory, DerivedState derived, IHartEnvironment environment)
     {
         Id = id;
         Memory = memory;
-        Blocks = blocks;
+        Blocks = derived.Blocks;
         Environment = environment;
         Tlb = new Tlb();
-        Mmu = new Mmu(memory, pageTables);
+        Mmu = new Mmu(memory, derived);
         _jumpCache = (JumpEntry*)NativeMemory.AllocZeroed(JumpEntry.CacheEntries, (nuint)sizeof(JumpEntry));
         _scratchOps = (Op*)NativeMemory.AllocZeroed(BlockCache.MaxOpsInBlock + 1, (nuint)sizeof(Op));
         _scratchEntry = (JumpEntry*)NativeMemory.AllocZeroed(1, (nuint)sizeof(JumpEntry));
@@ -125,10 +124,15 @@ internal sealed unsafe partial class Hart : IDisposable
     public QuantumResult RunQuantum(int instructions)
     {
         QuantumResult result = Run(instructions);
-        // Other harts and devices write between quanta: a reservation does not outlive one (an SC may fail spuriously).
-        _reservationValid = false;
+        EndQuantum();
         return result;
     }
+
+    /// <summary>
+    /// Ends what only lasts for a quantum: other harts and devices write between quanta, so a reservation does not outlive
+    /// one (an SC may fail spuriously).
+    /// </summary>
+    public void EndQuantum() => _reservationValid = false;
 
     /// <summary>
     /// Runs at most <paramref name="instructions"/> slots. Two calls of n and m do the same as one of n+m, apart from the

@@ -119,17 +119,17 @@ internal readonly struct DoubleToUInt64 : IFloatBinary
 
 internal readonly struct DoubleFromInt32 : IFloatBinary
 {
-    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => Float64.FromInt32((int)a, rm, ref flags);
+    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => Float64.FromInt32(a, rm, ref flags);
 }
 
 internal readonly struct DoubleFromUInt32 : IFloatBinary
 {
-    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => Float64.FromUInt32((uint)a, rm, ref flags);
+    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => Float64.FromUInt32(a, rm, ref flags);
 }
 
 internal readonly struct DoubleFromInt64 : IFloatBinary
 {
-    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => Float64.FromInt64((long)a, rm, ref flags);
+    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => Float64.FromInt64(a, rm, ref flags);
 }
 
 internal readonly struct DoubleFromUInt64 : IFloatBinary

@@ -119,17 +119,17 @@ internal readonly struct SingleToUInt64 : IFloatBinary
 
 internal readonly struct SingleFromInt32 : IFloatBinary
 {
-    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => NanBox.Box(Float32.FromInt32((int)a, rm, ref flags));
+    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => NanBox.Box(Float32.FromInt32(a, rm, ref flags));
 }
 
 internal readonly struct SingleFromUInt32 : IFloatBinary
 {
-    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => NanBox.Box(Float32.FromUInt32((uint)a, rm, ref flags));
+    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => NanBox.Box(Float32.FromUInt32(a, rm, ref flags));
 }
 
 internal readonly struct SingleFromInt64 : IFloatBinary
 {
-    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => NanBox.Box(Float32.FromInt64((long)a, rm, ref flags));
+    public static ulong Apply(ulong a, ulong b, RoundingMode rm, ref uint flags) => NanBox.Box(Float32.FromInt64(a, rm, ref flags));
 }
 
 internal readonly struct SingleFromUInt64 : IFloatBinary

@@ -14,7 +14,7 @@ internal enum AccessKind : byte
 /// Walks Sv39 and Sv48 page tables (Privileged spec §4.3.2), updating A and D bits in hardware (the second scheme that
 /// §4.3.1 allows). Holds no state: a walk depends on memory and the arguments alone.
 /// </summary>
-internal sealed unsafe class Mmu(GuestMemory memory, PageTableTracker tracker)
+internal sealed unsafe class Mmu(GuestMemory memory, DerivedState derived)
 {
     /// <summary>Returned by <see cref="Translate"/> for success.</summary>
     public const TrapCause NoFault = (TrapCause)ulong.MaxValue;
@@ -37,6 +37,7 @@ internal sealed unsafe class Mmu(GuestMemory memory, PageTableTracker tracker)
         ulong scheme = satp >> 60;
         if (scheme == ModeBare) return NoFault;
 
+        derived.MakeRoom();
         int levels = scheme == ModeSv39 ? 3 : 4, vaBits = 12 + 9 * levels;
         long canonical = (long)(va << (64 - vaBits)) >> (64 - vaBits);
         if ((ulong)canonical != va) return PageFault(kind);
@@ -75,7 +76,7 @@ internal sealed unsafe class Mmu(GuestMemory memory, PageTableTracker tracker)
                 *entry = wanted;
             }
 
-            for (int i = 0; i < used; i++) tracker.Use(usedPages[i], usedIndexes[i], kind == AccessKind.Fetch);
+            for (int i = 0; i < used; i++) derived.PageTables.Use(usedPages[i], usedIndexes[i], kind == AccessKind.Fetch);
             physical = ((ppn & ~lowPages) << 12) | (va & ((lowPages << 12) | 0xFFF));
             return NoFault;
         }

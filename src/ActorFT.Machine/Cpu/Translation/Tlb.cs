@@ -65,7 +65,7 @@ internal sealed unsafe class Tlb : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static nuint Index(ulong va) => (nuint)((va >> GuestMemory.PageShift) & (Entries - 1));
 
-    /// <summary>Drops the entries of the read and write arrays. <paramref name="current"/> stays in use.</summary>
+    /// <summary>Drops the entries of the read and write arrays.</summary>
     public void FlushData()
     {
         for (int context = 0; context < Contexts; context++)
@@ -78,6 +78,18 @@ internal sealed unsafe class Tlb : IDisposable
     {
         for (int context = 0; context < Contexts; context++)
             if (_writeUsed[context]) Clear(_all + (2 * context + 1) * Entries, Entries);
+    }
+
+    /// <summary>Drops the write entries that lead to one page of the host.</summary>
+    public void DropWrites(nint hostPage)
+    {
+        for (int context = 0; context < Contexts; context++)
+        {
+            if (!_writeUsed[context]) continue;
+            TlbEntry* entries = _all + (2 * context + 1) * Entries;
+            for (int i = 0; i < Entries; i++)
+                if ((nint)entries[i].Tag + entries[i].Addend == hostPage) entries[i].Tag = InvalidTag;
+        }
     }
 
     /// <summary>Drops the entries of the fetch array.</summary>
