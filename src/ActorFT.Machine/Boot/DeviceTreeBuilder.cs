@@ -103,6 +103,7 @@ internal sealed class DeviceTreeBuilder
         _tree.Cells("phandle", FirstHartPhandle + hart);
         _tree.BeginNode("interrupt-controller");
         _tree.Strings("compatible", "riscv,cpu-intc");
+        _tree.Cells("#address-cells", 0);
         _tree.Cells("#interrupt-cells", 1);
         _tree.Flag("interrupt-controller");
         _tree.Cells("phandle", FirstInterruptControllerPhandle + hart);
