@@ -12,6 +12,9 @@ public sealed partial class Machine
     /// <inheritdoc/>
     public int ReceiveBuffersFree(int nicIndex) => 0;
 
+    /// <inheritdoc/>
+    public int ConsoleInputFree(int consoleIndex) => consoleIndex == 0 ? _uart.BacklogFreeBytes : 0;
+
     private void AddVirtioDevices(PlatformLayout layout)
     {
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ActorFT.Cluster.Configuration;
 using ActorFT.Machine;
 using ActorFT.Node;
 using ActorFT.Node.Commands;
@@ -12,8 +13,11 @@ var root = new RootCommand("ActorFT: software fault tolerance. One machine on tw
 ParseResult result = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 if (result.Errors.Count != 0)
 {
-    string command = result.CommandResult.Command == root ? "" : result.CommandResult.Command.Name + " ";
-    Notices.Say($"{result.Errors[0].Message.ReplaceLineEndings(" ").TrimEnd('.')}; see actorft {command}--help.");
+    Command command = result.CommandResult.Command;
+    IEnumerable<string> known = [.. command.Options.Select(option => option.Name), .. command.Subcommands.Select(sub => sub.Name)];
+    string? nearest = result.UnmatchedTokens.Count != 0 ? NearestName.Find(result.UnmatchedTokens[0], known) : null;
+    string advice = nearest is not null ? $"did you mean {nearest}?" : $"see actorft {(command == root ? "" : command.Name + " ")}--help.";
+    Notices.Say($"{result.Errors[0].Message.ReplaceLineEndings(" ").TrimEnd('.')}; {advice}");
     return ExitCode.OperatorMistake;
 }
 return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });

@@ -55,6 +55,9 @@ internal sealed class Uart16550 : IMmioDevice
     /// <inheritdoc/>
     public ulong WindowBytes => 0x100;
 
+    /// <summary>Bytes that can be typed now without loss.</summary>
+    public int BacklogFreeBytes => BacklogLimitBytes - _backlog.Count;
+
     /// <summary>Typed bytes lost because the backlog was full. A statistic of this host, not state.</summary>
     public ulong OverrunBytes { get; private set; }
 
