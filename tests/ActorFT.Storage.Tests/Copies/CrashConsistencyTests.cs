@@ -1,0 +1,94 @@
+using ActorFT.Storage.Copies;
+using ActorFT.Storage.Files;
+using Xunit;
+
+namespace ActorFT.Storage.Tests.Copies;
+
+public class CrashConsistencyTests
+{
+    private const int Seeds = 2000;
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Copy_CrashedAnywhere_KeepsWhatFlushesCoveredAndNeverMissesADirtyRegion(int quarter)
+    {
+        int crashesInside = 0, recoveriesWithRecords = 0, redone = 0, old = 0, torn = 0, inDoubt = 0;
+        for (int seed = quarter * Seeds / 4; seed < (quarter + 1) * Seeds / 4; seed++)
+        {
+            try
+            {
+                var rig = new CrashRig(seed);
+                var random = new Random(~seed);
+                for (int life = 0; life < 3; life++)
+                {
+                    rig.Clock.CrashAtOperation = rig.Clock.Operations + 1 + random.Next(120);
+                    try
+                    {
+                        for (int step = random.Next(60); step >= 0; step--) rig.Step();
+                    }
+                    catch (SimulatedCrashException)
+                    {
+                        crashesInside++;
+                    }
+                    rig.CrashAndRecover(random.Next(3));
+                    RecoveryReport found = rig.Recovered;
+                    if (found.JournalRecords > 0) recoveriesWithRecords++;
+                    (redone, old, torn, inDoubt) = (redone + found.BlocksRedone, old + found.OldContentKept, torn + found.TornAccepted, inDoubt + found.BlocksInDoubt);
+                }
+                rig.Step();
+                rig.CheckAll();
+            }
+            catch (Exception e) when (e is not Xunit.Sdk.XunitException { Message: "seed" })
+            {
+                throw new Xunit.Sdk.XunitException($"Seed {seed}: {e}");
+            }
+        }
+        // The interesting cases really happened.
+        Assert.All([crashesInside, recoveriesWithRecords, redone, old, torn, inDoubt], count => Assert.True(count > 20, $"{count}"));
+    }
+
+    [Fact]
+    public void Copy_ClosedAndOpened_HasNothingToRecoverAndTheSameContent()
+    {
+        var rig = new CrashRig(1);
+        for (int i = 0; i < 200; i++) rig.Step();
+        rig.Copy.Dispose();
+        using DiskCopy opened = DiskCopy.Open(rig.Image, rig.Metadata, CrashRig.Name, rig.Geometry.CapacityBytes, CrashRig.Options);
+        Assert.Equal(RecoveryReport.Clean, opened.Recovery);
+        byte[] content = new byte[rig.Geometry.CapacityBytes];
+        opened.Read(0, content);
+        Assert.True(content.AsSpan().SequenceEqual(rig.Image.Content));
+    }
+
+    [Fact]
+    public void DirtyRegions_FlushConfirmedByTheOtherCopy_AreCleanAndStaySoOverACrash()
+    {
+        var rig = new CrashRig(2);
+        rig.Write(10, 4);
+        Assert.Equal([0], rig.Copy.DirtyRegions());
+        rig.Flush(isMirrored: true);
+        Assert.Empty(rig.Copy.DirtyRegions());
+        rig.Write(400, 1);
+        rig.Flush(isMirrored: false);
+        rig.CrashAndRecover(0);
+        Assert.Equal([400 * 512 / rig.Geometry.RegionBytes], rig.Copy.DirtyRegions());
+    }
+
+    [Fact]
+    public void SmallFlush_AfterItsRecordIsDurable_NeedsNoFlushOfTheImage()
+    {
+        var rig = new CrashRig(3);
+        rig.Write(0, 8);
+        long imageFlushes = rig.Image.Flushes, metadataFlushes = rig.Metadata.Flushes;
+        rig.Flush(isMirrored: false);
+        Assert.Equal((imageFlushes, metadataFlushes + 1), (rig.Image.Flushes, rig.Metadata.Flushes));
+        rig.Write(0, 48); // six blocks: more than the journal takes as content
+        rig.Flush(isMirrored: false);
+        Assert.Equal((imageFlushes + 1, metadataFlushes + 2), (rig.Image.Flushes, rig.Metadata.Flushes));
+        rig.Flush(isMirrored: false);
+        Assert.Equal((imageFlushes + 1, metadataFlushes + 2), (rig.Image.Flushes, rig.Metadata.Flushes));
+    }
+}
