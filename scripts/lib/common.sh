@@ -60,4 +60,4 @@ scratch_make() {
 }
 
 # print_help FILE: the comment block under the script's first line is its help.
-print_help() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p;}' "$1"; }
+print_help() { awk 'NR > 1 { if (!/^#/) exit; sub("^# ?", ""); print }' "$1"; }

@@ -7,7 +7,8 @@
 # The mirror's address is the machine's business: it is never printed and never stored.
 #
 #   debian_open FOLDER            find mirrors; FOLDER keeps downloads
-#   debian_index ARCH             verified package index -> $debian_index_file, $debian_release_name
+#   debian_index ARCH LOCK        verified package index -> $debian_index_file, $debian_release_name; LOCK takes its place
+#                                 when the mirror's index fits none of its own signed releases
 #   debian_field PACKAGE FIELD    a field of a package in that index
 #   debian_download PACKAGE       fetch and verify -> $debian_file
 
@@ -81,29 +82,34 @@ debian_get() {
     mv -f -- "$part" "$file"
 }
 
+# The first reason is told: later ones are of fallbacks.
+debian_refuse() { debian_reason=${debian_reason:-$1}; }
+
 # debian_release SUITE: fetches and verifies InRelease -> $debian_work/Release. Fails with a reason in $debian_reason.
 debian_release() {
     local suite=$1
     if ! debian_get "dists/$suite/InRelease" "$debian_work/InRelease"; then
-        debian_reason="the mirror has no '$suite' release, or cannot be reached"
+        debian_refuse "the mirror has no '$suite' release, or cannot be reached"
         return 1
     fi
     if ! gpgv -q --keyring "$debian_keyring" --output "$debian_work/Release" "$debian_work/InRelease" 2>/dev/null; then
         rm -f -- "$debian_work/Release"
-        debian_reason="the signature of '$suite' is not by Debian's archive keys on this machine"
+        debian_refuse "the signature of '$suite' is not by Debian's archive keys on this machine"
         return 1
     fi
     if ! grep -qx "Codename: $debian_codename" "$debian_work/Release"; then
-        debian_reason="'$suite' is not Debian $debian_codename"
+        debian_refuse "'$suite' is not Debian $debian_codename"
         return 1
     fi
 }
 
 # Mirrors that cache may serve a new InRelease beside an old index for a while. A release is known under two names there
 # (trixie, stable), cached apart, so the second often fits when the first does not. Both are signed; the hash decides.
+# When neither fits, LOCK has what an earlier signed release listed. A wrong signature, though, is never overlooked.
 debian_index() {
-    local arch=$1 suite path entry sha256 size
+    local arch=$1 recorded=$2 suite path entry sha256 size
     debian_reason=
+    debian_stale=no
     path=main/binary-$arch/Packages.xz
     for debian_mirror in "${debian_mirrors[@]}"; do
         for suite in "$debian_codename" stable; do
@@ -112,7 +118,7 @@ debian_index() {
             entry=$(awk -v path="$path" '/^[^ ]/ { section = $1 } section == "SHA256:" && $3 == path { print $1, $2 }' "$debian_work/Release")
             read -r sha256 size <<<"$entry" || true
             if [ -z "$sha256" ]; then
-                debian_reason="'$suite' has no packages for $arch"
+                debian_refuse "'$suite' has no packages for $arch"
                 continue
             fi
             if debian_get "dists/$suite/main/binary-$arch/by-hash/SHA256/$sha256" "$debian_work/Packages.xz" "$sha256" ||
@@ -122,10 +128,14 @@ debian_index() {
                 debian_release_name="Debian $(sed -n 's/^Version: //p' "$debian_work/Release") ($debian_codename)"
                 return 0
             fi
-            debian_reason="the mirror's package index does not match the signed release '$suite' (is it being updated?)"
+            debian_refuse "the mirror's package index does not match the signed release '$suite' (is it being updated?)"
+            debian_stale=yes
         done
     done
-    return 1
+    [ "$debian_stale" = yes ] || die "$exit_environment" "$debian_reason"
+    warn "$debian_reason; using the versions recorded in ${recorded#"$actorft_root/"}"
+    debian_index_file=$recorded
+    debian_release_name="recorded Debian $debian_codename"
 }
 
 # debian_field PACKAGE FIELD
