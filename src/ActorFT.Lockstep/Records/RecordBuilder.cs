@@ -52,6 +52,15 @@ public sealed class RecordBuilder
         foreach (MachineOutput output in outputs) _outputs.Add(output);
     }
 
+    /// <summary>A round was run that no record needs: nobody follows. Only while the open record is empty.</summary>
+    public void Skip(Round round)
+    {
+        InvariantViolatedException.Require(_rounds.Count == 0, "A round is left out of the log only before a record begins.");
+        InvariantViolatedException.Require(round.TimeNs >= _lastTimeNs, "A round's time never falls.");
+        _lastTimeNs = round.TimeNs;
+        FirstRound++;
+    }
+
     /// <summary>Gives the record, which must hold a round, and opens the next.</summary>
     /// <param name="digest">The machine's digest now, if taken.</param>
     public Record Close(Digest? digest)

@@ -1,0 +1,153 @@
+using ActorFT.Lockstep.Messages;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Lockstep.Records;
+using ActorFT.Machine.IO;
+using ActorFT.Machine.State;
+
+namespace ActorFT.Lockstep.Following;
+
+/// <summary>
+/// Executes stored records one by one and compares. Disk requests of a record act after it (in <c>verified</c>, after its digest
+/// agreed); reads act at once, as they did for the leader. Frames and console bytes are kept until the leader says they left.
+/// </summary>
+internal sealed partial class FollowerRole
+{
+    private readonly DiskOrder _order = new();
+    private readonly OutputHasher _hasher = new();
+    private readonly List<MachineOutput> _recordOutputs = [];
+    private readonly List<MachineOutput> _doubtful = []; // disk requests of a record that differed
+    private Record? _executing;
+    private ulong _executedRound, _digestRound;
+    private Digest _digest;
+    private FollowerDiverged? _divergence;
+    private bool _isChecking;
+    private ulong _checkingRound;
+
+    private void ExecuteNext()
+    {
+        // After a divergence nothing more is executed, unless the arbiter made this replica the leader: then the leader was wrong.
+        if (_executing is not null || Context.Role != this || (_isChecking || _divergence is not null) && _promotion is null) return;
+        if (!_window.TryTake(out _executing)) return;
+        _hasher.Reset();
+        _recordOutputs.Clear();
+        _order.Clear();
+        Context.Emit(new ExecuteRecord(_executing!));
+    }
+
+    public override void OnShell(ProtocolEvent happened)
+    {
+        switch (happened)
+        {
+            case RecordRoundExecuted round: OnRound(round.Outputs); break;
+            case RecordExecuted executed: OnExecuted(executed); break;
+            case FlushDone done: OnFlush(done.Flush); break;
+            case SelfChecked check: OnSelfChecked(check); break;
+            case LeaveRequested: Context.IsLeaving = true; break;
+            case HandOverRequested:
+                Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} does not lead machine {Context.Machine}; {_leader.Server} can hand it over.");
+                break;
+            case ColdStartForced:
+                Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} has the state of machine {Context.Machine}; it needs no boot.");
+                break;
+        }
+    }
+
+    private void OnRound(IReadOnlyList<MachineOutput> outputs)
+    {
+        if (_executing is null) return;
+        var immediate = new List<MachineOutput>();
+        foreach (MachineOutput output in outputs)
+        {
+            _hasher.Add(output);
+            if (_order.MustWait(output)) _recordOutputs.Add(output);
+            else if (output is BlockRequested) immediate.Add(output); // entropy is the leader's to supply
+        }
+        if (immediate.Count != 0) Context.Emit(new Perform(immediate));
+    }
+
+    private void OnExecuted(RecordExecuted executed)
+    {
+        if (_executing is not { } record || record.EndRound != executed.EndRound) return;
+        _executing = null;
+        _executedRound = record.EndRound;
+        Context.Clock.Executed(record.EndTimeNs);
+        ForgetFlushes(record);
+        string? difference = Settings.Bug == PlantedBug.IgnoreDivergence ? null : Difference(record, executed.Digest);
+        if (executed.Digest is { } digest) (_digestRound, _digest) = (_executedRound, digest);
+        foreach (MachineOutput output in _recordOutputs) if (output is not BlockRequested) _kept.Add(record.EndRound - 1, output);
+        MachineOutput[] requests = [.. _recordOutputs.Where(output => output is BlockRequested)];
+
+        if (difference is not null && _promotion is null)
+        {
+            _doubtful.AddRange(requests);
+            NoteDivergence(difference);
+            return;
+        }
+        PerformDoubtful();
+        if (requests.Length != 0) Context.Emit(new Perform(requests));
+        SendProgress();
+        if (_promotion is not null) ContinuePromotion();
+        else ExecuteNext();
+    }
+
+    private string? Difference(Record record, Digest? digest)
+    {
+        if (_hasher.Count != record.OutputCount) return $"{_hasher.Count} outputs, where the leader made {record.OutputCount}";
+        if (_hasher.Hash != record.OutputHash) return "other outputs than the leader's";
+        return record.DigestAtEnd is { } expected && digest != expected ? $"digest {digest}, where the leader has {expected}" : null;
+    }
+
+    private void NoteDivergence(string difference)
+    {
+        (_isChecking, _checkingRound) = (true, _executedRound);
+        Context.Fault(ProtocolFaultKind.Divergence, $"{Context.Self.Server} executed machine {Context.Machine} up to round {_executedRound} with {difference}.", _executedRound);
+        Context.Emit(new CheckSelf());
+    }
+
+    private void OnSelfChecked(SelfChecked check)
+    {
+        if (!_isChecking && check.IsSound || _divergence is not null) return;
+        if (!_isChecking) _checkingRound = _executedRound;
+        _isChecking = false;
+        _divergence = new FollowerDiverged(_stream, _checkingRound, check.IsSound, check.Components);
+        SendDivergence();
+    }
+
+    private void SendDivergence()
+    {
+        if (_divergence is not null) Context.Send(_divergence);
+    }
+
+    // This replica leads after all: what it held back is right.
+    private void PerformDoubtful()
+    {
+        if (_doubtful.Count == 0) return;
+        Context.Emit(new Perform([.. _doubtful]));
+        _doubtful.Clear();
+    }
+
+    private void OnFlush(FlushId flush)
+    {
+        _flushes.Add(flush);
+        if (_flushes.Count > FlushesStored.MaxFlushes) _flushes.Remove(_flushes.Min);
+        Context.Send(new FlushesStored(_stream, [flush]));
+    }
+
+    private void SendFlushes()
+    {
+        if (_flushes.Count != 0) Context.Send(new FlushesStored(_stream, [.. _flushes]));
+    }
+
+    private void ForgetFlushes(Record record)
+    {
+        if (_flushes.Count == 0) return;
+        foreach (Round round in record.Rounds)
+        {
+            foreach (MachineInput input in round.Inputs)
+            {
+                if (input is BlockCompletionReference reference) _flushes.Remove(new FlushId(reference.DiskIndex, reference.RequestId));
+                else if (input is BlockCompleted completed) _flushes.Remove(new FlushId(completed.DiskIndex, completed.RequestId));
+            }
+        }
+    }
+}

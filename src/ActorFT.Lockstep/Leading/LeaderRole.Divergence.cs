@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using ActorFT.Lockstep.Messages;
+using ActorFT.Lockstep.Protocol;
+
+namespace ActorFT.Lockstep.Leading;
+
+/// <summary>
+/// Unequal executions. Two replicas alone cannot tell which is right, so each checks itself: memory that changed without
+/// being written, or a host that knows it is sick, is evidence. Evidence decides; without it, or against both, policy does.
+/// Rounds stand still meanwhile, so that no more is done on a doubtful state.
+/// </summary>
+internal sealed partial class LeaderRole
+{
+    private sealed class Divergence(ulong round, ulong sinceNs)
+    {
+        public ulong Round { get; } = round;
+        public ulong SinceNs { get; } = sinceNs;
+        public bool? IsSelfSound { get; set; }
+        public bool? IsPeerSound { get; set; }
+        public ImmutableArray<ComponentDigest> Own { get; set; } = [];
+        public ImmutableArray<ComponentDigest> Peer { get; set; } = [];
+        public bool IsDecided { get; set; }
+    }
+
+    private Divergence? _divergence;
+    private bool _yields; // this replica is the faulty one: the peer shall lead alone
+
+    private void OnDigestsDiffer(ulong round) => NoteDivergence(round);
+
+    private void OnFollowerDiverged(FollowerDiverged diverged)
+    {
+        if (Settings.Bug == PlantedBug.IgnoreDivergence) return;
+        NoteDivergence(diverged.Round);
+        (_divergence!.IsPeerSound, _divergence.Peer) = (diverged.IsSound, diverged.Components);
+        DecideDivergence();
+    }
+
+    private void NoteDivergence(ulong round)
+    {
+        if (_divergence is not null) return;
+        _divergence = new Divergence(round, Context.NowNs);
+        Context.Emit(new CheckSelf());
+    }
+
+    private void OnSelfChecked(SelfChecked check)
+    {
+        if (_divergence is null)
+        {
+            if (check.IsSound || !IsDuplex) return;
+            _divergence = new Divergence(_open.NextRound, Context.NowNs) { IsPeerSound = true }; // unasked: this one is known to be faulty
+        }
+        (_divergence.IsSelfSound, _divergence.Own) = (check.IsSound, check.Components);
+        DecideDivergence();
+    }
+
+    // A follower that is too far gone to answer is judged by policy.
+    private void TickDivergence()
+    {
+        if (_divergence is not { IsDecided: false, IsPeerSound: null } || Context.NowNs - _divergence.SinceNs < Settings.SilenceNs) return;
+        _divergence.IsPeerSound = true;
+        DecideDivergence();
+    }
+
+    private void DecideDivergence()
+    {
+        if (_divergence is not { IsDecided: false, IsSelfSound: { } isSelfSound, IsPeerSound: { } isPeerSound } divergence) return;
+        divergence.IsDecided = true;
+        bool isEvident = isSelfSound != isPeerSound;
+        bool followerGoes = isEvident ? isSelfSound : Settings.OnDivergence == DivergencePolicy.IsolateFollower;
+        bool leaderGoes = isEvident ? !isSelfSound : Settings.OnDivergence == DivergencePolicy.IsolateLeader;
+        string verdict = followerGoes ? $"{_stream!.Peer.Server} is isolated" : leaderGoes ? $"{Context.Self.Server} is isolated" : "the machine stands still until an operator decides";
+        string why = isEvident ? "its self-check found it faulty" : isSelfSound ? "both self-checks found nothing, so policy decides" : "both self-checks found faults, so policy decides";
+        Context.Fault(ProtocolFaultKind.Divergence, $"The replicas of machine {Context.Machine} differ before round {divergence.Round}: {verdict} ({why}).",
+            divergence.Round, divergence.Own, divergence.Peer);
+        if (followerGoes) DropByPolicy("its execution diverged");
+        _yields = leaderGoes && _stream is { MayBeMember: true };
+    }
+}

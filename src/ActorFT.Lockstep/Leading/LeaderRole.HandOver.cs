@@ -1,0 +1,107 @@
+using ActorFT.Lockstep.Following;
+using ActorFT.Lockstep.Messages;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Lockstep.Terms;
+
+namespace ActorFT.Lockstep.Leading;
+
+/// <summary>
+/// A planned change of leader: no output is lost or repeated, for nothing is held when it happens.
+/// <code>
+///  None -asked-> Draining -all executed, all released-> Preparing -HandOverReady-> Claiming -granted-> (FOLLOWING)
+///                    | peer suspected, too long: rounds go on    |                     | refused: as any configuration
+///                    +-------------------------------------------+
+/// </code>
+/// </summary>
+internal sealed partial class LeaderRole
+{
+    private enum HandOverStep
+    {
+        None,
+        Draining,
+        Preparing,
+        Claiming,
+    }
+
+    private HandOverStep _handOver;
+    private bool _isPaused;
+    private ulong _handOverSinceNs, _prepareSentAtNs;
+
+    private void BeginHandOver()
+    {
+        if (_handOver != HandOverStep.None) return;
+        if (!IsDuplex || _divergence is not null || Claims.IsOpen)
+        {
+            Context.Fault(ProtocolFaultKind.RequestRefused, $"Machine {Context.Machine} cannot be handed over now: {Detail}.");
+            Context.IsLeaving = false;
+            return;
+        }
+        (_handOver, _handOverSinceNs) = (HandOverStep.Draining, Context.NowNs);
+    }
+
+    private void OnLeaveRequested()
+    {
+        if (!IsDuplex)
+        {
+            Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} cannot leave: it runs the only copy of machine {Context.Machine}.");
+            return;
+        }
+        Context.IsLeaving = true;
+        BeginHandOver();
+    }
+
+    private void AdvanceHandOver()
+    {
+        if (_handOver is not (HandOverStep.Draining or HandOverStep.Preparing)) return;
+        if (_drop is not null || _divergence is not null || Context.NowNs - _handOverSinceNs >= Settings.HandOverTimeoutNs)
+        {
+            CancelHandOver();
+            return;
+        }
+        if (_handOver != HandOverStep.Draining || !_isPaused || _digestAsked) return;
+        if (_open.RoundCount != 0)
+        {
+            BeginClose(forceDigest: true);
+            return;
+        }
+        if (_stream!.Window!.ExecutedRound != _open.NextRound || !_gate.IsEmpty) return;
+        _handOver = HandOverStep.Preparing;
+        SendPrepare();
+    }
+
+    private void SendPrepare()
+    {
+        _prepareSentAtNs = Context.NowNs;
+        SendBeat(); // says that everything has left, so that the new leader repeats nothing
+        Context.Send(new HandOverPrepare(_stream!.Id, Proposed, _open.NextRound));
+    }
+
+    private Configuration Proposed => new(_configuration.Term + 1, _stream!.Peer, Context.Self);
+
+    private void OnHandOverReady(HandOverReady ready)
+    {
+        if (_handOver == HandOverStep.Preparing && ready.Term == Proposed.Term) _handOver = HandOverStep.Claiming;
+    }
+
+    private void TickHandOver()
+    {
+        if (_handOver == HandOverStep.Preparing && Context.NowNs - _prepareSentAtNs >= Settings.ResendNs) SendPrepare();
+    }
+
+    private void CancelHandOver()
+    {
+        // Once claimed, only the arbiter's answer ends it: until then no round may run.
+        if (_handOver == HandOverStep.None || _handOver == HandOverStep.Claiming && _stream is not null) return;
+        _handOver = HandOverStep.None;
+        if (Context.IsLeaving) Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} cannot leave: handing machine {Context.Machine} over failed.");
+        Context.IsLeaving = false;
+    }
+
+    private void BecomeFollower(Configuration configuration)
+    {
+        InvariantViolatedException.Require(_gate.IsEmpty && _open.RoundCount == 0, "Nothing is held and no record is open when the lead is handed over.");
+        Context.Emit(new StopStreaming(_stream!.Id));
+        Context.Become(new FollowerRole(Context, new StreamId(configuration.Term, 0), configuration.Leader, isMember: true,
+            new ReceiveWindow(_open.NextRound, Settings.MaxStoredRecords), _open.NextRound, _ownFlushes));
+    }
+}
