@@ -1,0 +1,42 @@
+using System.Diagnostics;
+
+namespace ActorFT.Network.Links;
+
+/// <summary>Counters of one class on one path, over all its connections. Any thread adds and reads.</summary>
+internal sealed class LinkMeter
+{
+    internal long Connections, SentFrames, SentBytes, ReceivedFrames, ReceivedBytes, RefusedFull, CorruptedFrames;
+
+    internal LinkClassCounters Snapshot(LinkConnection? connection) => new()
+    {
+        IsConnected = connection is not null,
+        Connections = Interlocked.Read(ref Connections),
+        SentFrames = Interlocked.Read(ref SentFrames),
+        SentBytes = Interlocked.Read(ref SentBytes),
+        ReceivedFrames = Interlocked.Read(ref ReceivedFrames),
+        ReceivedBytes = Interlocked.Read(ref ReceivedBytes),
+        RefusedFull = Interlocked.Read(ref RefusedFull),
+        CorruptedFrames = Interlocked.Read(ref CorruptedFrames),
+        QueuedBytes = connection?.UnsentBytes ?? 0,
+    };
+}
+
+/// <summary>When a path was last heard, and how long its round trips take. Any thread adds and reads.</summary>
+internal sealed class PathMeter
+{
+    private long _heardAt;
+
+    internal RoundTripMeter RoundTrips { get; } = new();
+
+    /// <summary>Time since the last byte, in ms; negative before the first.</summary>
+    internal double HeardAgoMs
+    {
+        get
+        {
+            long heardAt = Volatile.Read(ref _heardAt);
+            return heardAt == 0 ? -1 : Stopwatch.GetElapsedTime(heardAt).TotalMilliseconds;
+        }
+    }
+
+    internal void Heard() => Volatile.Write(ref _heardAt, Stopwatch.GetTimestamp());
+}
