@@ -100,7 +100,8 @@ internal abstract class VirtioBench : DeviceBench
         driver.Write(MmioRegisters.Status, 15);
     }
 
-    private void AddChain(int queueIndex, Random random)
+    /// <summary>Makes one chain available, most often a good one; the device is not told.</summary>
+    public void AddChain(int queueIndex, Random random)
     {
         SplitVirtqueue queue = World.Device.Queues[queueIndex];
         World.Memory.TryRead(queue.DriverArea + 2, out ushort avail);
@@ -161,6 +162,8 @@ internal abstract class VirtioBench : DeviceBench
 
     /// <summary>The host does something: completes, sends, types.</summary>
     protected abstract void HostActs(Random random);
+
+    public void Act(Random random) => HostActs(random);
 
     protected static byte[] RandomBytes(Random random, int count)
     {

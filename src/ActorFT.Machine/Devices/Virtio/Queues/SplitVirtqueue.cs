@@ -100,10 +100,11 @@ internal sealed class SplitVirtqueue
     /// <summary>Takes the next chain. <see cref="DescriptorChain.DescriptorsSeen"/> tells the work done, whatever the result.</summary>
     public PopResult Pop(DescriptorChain chain)
     {
-        chain.DescriptorsSeen = 1;
+        chain.DescriptorsSeen = 0;
         if (!IsReady) return PopResult.Empty;
         ushort available = (ushort)(AvailIndex() - _nextAvail);
         if (available == 0) return PopResult.Empty;
+        chain.DescriptorsSeen = 1;
         // A driver never exposes more chains than there are entries: the index jumped, or went back (§2.7.6.1).
         if (available > Size || Outstanding >= Size) return Fault("more chains available than the queue has entries");
         _memory.TryRead(DriverArea + 4 + 2 * (ulong)(_nextAvail & (Size - 1)), out ushort head);
