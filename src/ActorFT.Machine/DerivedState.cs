@@ -68,7 +68,12 @@ internal sealed unsafe class DerivedState : IProtectedPageObserver, IDisposable
     /// <summary>Makes room for more tracked page tables when there is none left.</summary>
     public void MakeRoom()
     {
-        if (!PageTables.IsFull) return;
+        if (PageTables.IsFull) DropTranslations();
+    }
+
+    /// <summary>Drops all translations; keeps decoded blocks.</summary>
+    public void DropTranslations()
+    {
         DropDataTranslations();
         ClearJumpCaches();
         PageTables.Clear();
@@ -78,8 +83,7 @@ internal sealed unsafe class DerivedState : IProtectedPageObserver, IDisposable
     public void DropAll()
     {
         Blocks.Empty();
-        DropDataTranslations();
-        PageTables.Clear();
+        DropTranslations();
     }
 
     private void DropDataTranslations()

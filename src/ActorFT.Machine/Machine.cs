@@ -135,7 +135,8 @@ public sealed partial class Machine : IMachine, IHartEnvironment, IMachineClock,
         QuantumResult result = default;
         while (used < quantum)
         {
-            if (_options.ThrashCaches) _derived.DropAll();
+            if (_options.ThrashCaches && used == 0 && RoundNumber % 8 == 0) _derived.DropAll();
+            else if (_options.ThrashCaches) _derived.DropTranslations();
             result = hart.Run(Math.Min(piece, quantum - used));
             used += result.Retired;
             if (result.End != QuantumEnd.Exhausted) break;

@@ -20,6 +20,7 @@ internal sealed unsafe class PageTableTracker : IDisposable
         public fixed ulong Data[Words];
         public fixed ulong Fetch[Words];
         public uint DataGeneration, FetchGeneration;
+        public int Page;
     }
 
     private readonly GuestMemory _memory;
@@ -42,7 +43,12 @@ internal sealed unsafe class PageTableTracker : IDisposable
     public void Use(int page, int index, bool forFetch)
     {
         int number = _slotOfPage[page];
-        if (number == 0) _slotOfPage[page] = number = _slotCount++;
+        if (number == 0)
+        {
+            _slotOfPage[page] = number = _slotCount++;
+            _slots[number].Page = page;
+        }
+
         Slot* slot = _slots + number;
         if (forFetch)
         {
@@ -103,14 +109,13 @@ internal sealed unsafe class PageTableTracker : IDisposable
     /// <summary>All translations were dropped and no page is tracked any more.</summary>
     public void Clear()
     {
-        for (int page = 0; page < _memory.PageCount; page++)
+        for (int number = 1; number < _slotCount; number++)
         {
-            if (_slotOfPage[page] == 0) continue;
-            _slotOfPage[page] = 0;
-            _memory.Unprotect(page, PageFlags.PageTable);
+            _slotOfPage[_slots[number].Page] = 0;
+            _memory.Unprotect(_slots[number].Page, PageFlags.PageTable);
         }
 
-        new Span<Slot>(_slots, MaxSlots).Clear();
+        new Span<Slot>(_slots, _slotCount).Clear();
         _slotCount = 1;
         _dataGeneration = _fetchGeneration = 1;
     }
