@@ -1,0 +1,105 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace ActorFT.Differential.Guest;
+
+/// <summary>A chunk's final state, as the driver stored it.</summary>
+internal sealed class ChunkResult
+{
+    private const ulong BreakpointCause = 3;
+
+    private readonly byte[] _bytes;
+
+    public ChunkResult(ReadOnlySpan<byte> stored, ReadOnlySpan<byte> scratch)
+    {
+        _bytes = stored.ToArray();
+        Scratch = scratch.ToArray();
+    }
+
+    public byte[] Scratch { get; }
+
+    private ulong At(int offset) => BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(offset));
+
+    public ulong X(uint register) => register == 0 ? 0 : At(Slot.ResultX + 8 * (int)register);
+
+    public ulong F(uint register) => At(Slot.ResultF + 8 * (int)register);
+
+    public ulong Fcsr => At(Slot.ResultFcsr);
+
+    /// <summary>Where the chunk ended.</summary>
+    public ulong Sepc => At(Slot.ResultSepc);
+
+    public ulong Scause => At(Slot.ResultScause);
+
+    public int TrapCount => (int)At(Slot.TrapCount);
+
+    /// <summary>
+    /// FS: what an implementation calls Initial, Clean or Dirty is its choice as long as it never forgets a change
+    /// (privileged spec §3.1.6.6); only Off is compared. SD follows FS.
+    /// </summary>
+    private ulong ComparableSstatus
+    {
+        get
+        {
+            const ulong floatStatus = 3UL << 13, stateDirty = 1UL << 63;
+            ulong status = At(Slot.ResultSstatus);
+            return (status & floatStatus) == 0 ? status & ~stateDirty : status & ~stateDirty | floatStatus;
+        }
+    }
+
+    /// <summary>A breakpoint may leave its address or zero (privileged spec §4.1.9).</summary>
+    private ulong ComparableStval => Scause == BreakpointCause && At(Slot.ResultStval) == Sepc ? 0 : At(Slot.ResultStval);
+
+    /// <summary>The fields in which two results differ, as "name: expected, found".</summary>
+    public IReadOnlyList<string> DifferencesFrom(ChunkResult expected)
+    {
+        var differences = new List<string>();
+        Compare("traps logged", (ulong)expected.TrapCount, (ulong)TrapCount);
+        for (uint i = 1; i < 32; i++) Compare($"x{i}", expected.X(i), X(i));
+        for (uint i = 0; i < 32; i++) Compare($"f{i}", expected.F(i), F(i));
+        Compare("fcsr", expected.Fcsr, Fcsr);
+        Compare("sepc", expected.Sepc, Sepc);
+        Compare("scause", expected.Scause, Scause);
+        Compare("stval", expected.ComparableStval, ComparableStval);
+        Compare("sstatus", expected.ComparableSstatus, ComparableSstatus);
+        for (int i = 0; i < Slot.MaxLoggedTraps; i++)
+        {
+            int entry = Slot.Log + i * Slot.LogEntryBytes;
+            Compare($"trap {i} sepc", expected.At(entry), At(entry));
+            Compare($"trap {i} scause", expected.At(entry + 8), At(entry + 8));
+            Compare($"trap {i} stval", expected.At(entry + 16), At(entry + 16));
+        }
+
+        for (int i = 0; i < Scratch.Length; i++)
+        {
+            if (Scratch[i] != expected.Scratch[i]) differences.Add($"memory at scratch{i - Scratch.Length / 2:+0;-0}: {expected.Scratch[i]:x2}, {Scratch[i]:x2}");
+        }
+
+        return differences;
+
+        void Compare(string name, ulong wanted, ulong found)
+        {
+            if (wanted != found) differences.Add($"{name}: {wanted:x16}, {found:x16}");
+        }
+    }
+
+    /// <summary>A trap that was taken and skipped: sepc, scause, stval.</summary>
+    public (ulong Sepc, ulong Scause, ulong Stval) LoggedTrap(int number)
+    {
+        int entry = Slot.Log + number * Slot.LogEntryBytes;
+        return (At(entry), At(entry + 8), At(entry + 16));
+    }
+
+    /// <summary>The trap log, for reports.</summary>
+    public string DescribeTraps()
+    {
+        var text = new StringBuilder();
+        for (int i = 0; i < Math.Min(TrapCount, Slot.MaxLoggedTraps); i++)
+        {
+            (ulong sepc, ulong scause, ulong stval) = LoggedTrap(i);
+            text.Append($" [sepc {sepc:x} scause {scause:x} stval {stval:x}]");
+        }
+
+        return text.ToString();
+    }
+}

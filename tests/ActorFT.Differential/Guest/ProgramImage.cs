@@ -1,0 +1,99 @@
+using System.Buffers.Binary;
+using ActorFT.Differential.Generation;
+
+namespace ActorFT.Differential.Guest;
+
+/// <summary>
+/// A list of chunks laid out in memory behind the driver, at the address where QEMU's virt machine and ours have RAM:
+/// M-mode start, driver, slots, code, scratch memory (a page's distance between chunks, x2 and x8 at a page's start, so that
+/// accesses straddle pages).
+/// </summary>
+internal sealed class ProgramImage
+{
+    public const ulong RamBase = 0x8000_0000;
+    public const uint SupervisorEntry = 0x8000_1000;
+
+    private const uint HostFlag = 0x8000_3000, FirstSlot = 0x8000_4000;
+    private const int PageBytes = 4096;
+
+    // QEMU puts its device tree into the last 2 MiB, aligned, of RAM.
+    private const ulong ReservedAtEndBytes = 4 << 20;
+
+    private readonly ulong[] _codeAddress;
+    private readonly ulong _scratchBase;
+
+    public ProgramImage(IReadOnlyList<Chunk> chunks)
+    {
+        Chunks = chunks;
+        _codeAddress = new ulong[chunks.Count];
+        ulong at = AlignToPage(FirstSlot + (ulong)(chunks.Count + 1) * Slot.StrideBytes);
+        for (int i = 0; i < chunks.Count; i++)
+        {
+            _codeAddress[i] = at;
+            // Two bytes aligned, so that instructions lie across page ends too.
+            at += (ulong)(chunks[i].Code.Length + 1) & ~1UL;
+        }
+
+        _scratchBase = AlignToPage(at) + PageBytes;
+        ulong end = _scratchBase + (ulong)chunks.Count * PageBytes + PageBytes;
+        RamBytes = System.Numerics.BitOperations.RoundUpToPowerOf2(end - RamBase + ReservedAtEndBytes);
+        Bytes = new byte[end - RamBase];
+        Driver.MachineModeStart(SupervisorEntry).CopyTo(Bytes, 0);
+        Driver.SupervisorStart(FirstSlot, HostFlag).CopyTo(At(SupervisorEntry));
+        for (int i = 0; i < chunks.Count; i++) Place(i);
+    }
+
+    public IReadOnlyList<Chunk> Chunks { get; }
+
+    /// <summary>Contents of RAM from its start.</summary>
+    public byte[] Bytes { get; }
+
+    /// <summary>Size that RAM must have.</summary>
+    public ulong RamBytes { get; }
+
+    private static ulong AlignToPage(ulong address) => (address + PageBytes - 1) & ~(ulong)(PageBytes - 1);
+
+    private Span<byte> At(ulong address) => Bytes.AsSpan((int)(address - RamBase));
+
+    private static ulong SlotAddress(int chunk) => FirstSlot + (ulong)chunk * Slot.StrideBytes;
+
+    /// <summary>Where a chunk's code lies.</summary>
+    public ulong CodeAddress(int chunk) => _codeAddress[chunk];
+
+    /// <summary>Where a chunk's x2 and x8 point.</summary>
+    public ulong ScratchAddress(int chunk) => _scratchBase + (ulong)chunk * PageBytes;
+
+    private void Place(int i)
+    {
+        Chunk chunk = Chunks[i];
+        Span<byte> slot = At(SlotAddress(i));
+        ulong scratch = ScratchAddress(i);
+        for (int register = 1; register < 32; register++)
+        {
+            ulong value = chunk.Pointers switch
+            {
+                Pointers.All => scratch + (ulong)(register * Chunk.PointerDistanceBytes),
+                Pointers.X2AndX8 when register is 2 or 8 => scratch,
+                _ => chunk.X[register],
+            };
+            Write(slot, Slot.X + 8 * register, value);
+        }
+
+        for (int register = 0; register < 32; register++) Write(slot, Slot.F + 8 * register, chunk.F[register]);
+        Write(slot, Slot.Fcsr, chunk.Fcsr);
+        Write(slot, Slot.Entry, _codeAddress[i] + (ulong)chunk.EntryOffsetBytes);
+        Write(slot, Slot.Sstatus, chunk.Sstatus);
+        chunk.Code.CopyTo(At(_codeAddress[i]));
+        chunk.Scratch.CopyTo(At(scratch - (ulong)chunk.Scratch.Length / 2));
+    }
+
+    private static void Write(Span<byte> slot, int offset, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(slot[offset..], value);
+
+    /// <summary>A chunk's result in memory after a run.</summary>
+    public static ReadOnlySpan<byte> ResultIn(ReadOnlySpan<byte> ram, int chunk) =>
+        ram.Slice((int)(SlotAddress(chunk) - RamBase) + Slot.Result, Slot.ResultBytes);
+
+    /// <summary>A chunk's scratch memory after a run.</summary>
+    public ReadOnlySpan<byte> ScratchIn(ReadOnlySpan<byte> ram, int chunk) =>
+        ram.Slice((int)(ScratchAddress(chunk) - RamBase) - PageBytes / 2, PageBytes);
+}
