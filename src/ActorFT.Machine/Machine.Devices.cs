@@ -35,7 +35,12 @@ public sealed partial class Machine : IRequestIds
     ulong IRequestIds.Next() => ++_lastRequestId;
 
     /// <inheritdoc/>
-    public int ConsoleInputFree(int consoleIndex) => consoleIndex == 0 ? _uart.BacklogFreeBytes : 0;
+    public int ConsoleInputFree(int consoleIndex) => consoleIndex switch
+    {
+        0 => _uart.BacklogFreeBytes,
+        ConsoleDevice.ConsoleIndex when _console is not null => ConsoleConfig.MaxTypedBytes - _console.TypedBytesWaiting,
+        _ => 0,
+    };
 
     private void AddVirtioDevices(PlatformLayout layout)
     {

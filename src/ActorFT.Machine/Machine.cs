@@ -1,6 +1,7 @@
 using ActorFT.Machine.Boot;
 using ActorFT.Machine.Cpu;
 using ActorFT.Machine.Devices;
+using ActorFT.Machine.Devices.Virtio.Mmio;
 using ActorFT.Machine.Firmware;
 using ActorFT.Machine.IO;
 using ActorFT.Machine.Memory;
@@ -85,6 +86,8 @@ public sealed partial class Machine : IMachine, IHartEnvironment, IMachineClock,
             if (Power != MachinePower.Running) return true;
             foreach (Hart hart in _harts)
                 if (hart.IsRunnable) return false;
+            foreach (VirtioMmioTransport transport in _virtio)
+                if (transport.HasDeferredWork) return false; // goes on at the next round's start, whatever the harts do
             return true;
         }
     }

@@ -39,7 +39,7 @@ public sealed class MachinePurityTests
         foreach (string expected in (string[])
         [
             "System.DateTime", "System.Random", "System.Environment", "System.Threading.Thread", "System.IO.File",
-            "System.Net.Sockets.Socket", "System.Diagnostics.Stopwatch", "System.Guid", "System.GC", "System.HashCode", "System.Console",
+            "System.Net.Sockets.Socket", "System.Diagnostics.Stopwatch", "System.Guid", "System.GC.CollectionCount", "System.HashCode", "System.Console",
             "System.Math.Sin", "System.MathF.Exp", "System.Object.GetHashCode",
             "System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode", "System.Globalization.CultureInfo.get_CurrentCulture",
             "System.Collections.Generic.Dictionary`2.GetEnumerator", "System.Collections.Generic.HashSet`1.GetEnumerator",

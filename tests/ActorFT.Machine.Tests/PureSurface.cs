@@ -19,7 +19,7 @@ internal static class PureSurface
     private static readonly FrozenSet<string> _types = FrozenSet.Create(StringComparer.Ordinal,
         // Primitives, spans and the types every program needs.
         "System.Array", "System.BitConverter", "System.Boolean", "System.Buffer", "System.Byte", "System.Char", "System.Convert",
-        "System.Double", "System.Enum", "System.Half", "System.Index", "System.Int128", "System.Int16", "System.Int32", "System.Int64",
+        "System.Double", "System.Enum", "System.GC", "System.Half", "System.Index", "System.Int128", "System.Int16", "System.Int32", "System.Int64",
         "System.IntPtr", "System.Math", "System.MathF", "System.Memory`1", "System.MemoryExtensions", "System.Nullable", "System.Nullable`1",
         "System.Object", "System.Range", "System.ReadOnlyMemory`1", "System.ReadOnlySpan`1", "System.RuntimeFieldHandle",
         "System.RuntimeTypeHandle", "System.SByte", "System.Single", "System.Span`1", "System.String", "System.StringComparer",
@@ -48,6 +48,7 @@ internal static class PureSurface
     /// <summary>Types of which only these members are pure: the others ask the process, the culture or the host's C library.</summary>
     private static readonly FrozenDictionary<string, string[]> _onlyMembers = new Dictionary<string, string[]>
     {
+        ["System.GC"] = ["AllocateUninitializedArray"], // only where the very next lines fill the whole array
         ["System.Globalization.CultureInfo"] = ["get_InvariantCulture"],
         ["System.Math"] = _exactMath,
         ["System.MathF"] = _exactMath,

@@ -82,7 +82,7 @@ internal sealed class Uart16550 : IMmioDevice
         UpdateLine();
     }
 
-    /// <summary>Emits what was sent since the last call as one output. The machine calls it before any other device's output and at the round's end.</summary>
+    /// <summary>Emits what was sent since the last call as one output. The machine calls it at the round's end, before outputs are taken.</summary>
     public void Flush()
     {
         if (_transmittedCount == 0) return;
