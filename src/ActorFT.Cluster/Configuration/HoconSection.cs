@@ -27,6 +27,7 @@ public sealed class HoconSection
     /// <summary>Parses a whole file's text.</summary>
     public static HoconSection Parse(string text, string fileName)
     {
+        if (HoconBrackets.FindProblem(text) is { } problem) throw new OperatorException($"{fileName} is not HOCON: {problem}.");
         HoconRoot root;
         try
         {

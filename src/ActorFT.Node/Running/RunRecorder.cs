@@ -73,7 +73,12 @@ internal sealed class RunRecorder : IDisposable
         if (_stream is FileStream file) file.Flush(flushToDisk: true);
     }
 
-    public void Dispose() => _stream.Dispose();
+    public void Dispose()
+    {
+        // After End nothing is left to write; before it the run has failed already, and that error is the one to tell.
+        try { _stream.Dispose(); }
+        catch (IOException) { }
+    }
 
     private void Close(bool takeDigest)
     {

@@ -24,6 +24,9 @@ internal sealed unsafe partial class WakeEvent : IDisposable
         _event = new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
+    /// <summary>Whether the sleeper sleeps, or is about to.</summary>
+    public bool IsAsleep => Volatile.Read(ref _state) == Asleep;
+
     /// <summary>Wakes the sleeper, or keeps it from falling asleep. Costs a system call only when it sleeps.</summary>
     public void Signal()
     {

@@ -1,0 +1,85 @@
+using ActorFT.Node.Tests.Support;
+
+namespace ActorFT.Node.Tests.Terminal;
+
+/// <summary>The real program on a pseudo terminal: raw while it runs, and as it was whichever way it ends.</summary>
+public sealed class TerminalTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly PseudoTerminal _terminal = new();
+    private readonly string _before;
+
+    public TerminalTests()
+    {
+        _folder.Write("kernel", TinyGuest.Echo("ready "));
+        _before = _terminal.Settings;
+    }
+
+    public void Dispose()
+    {
+        _terminal.Dispose();
+        _folder.Dispose();
+    }
+
+    private ActorftProcess Start(string arguments = "", string before = "")
+    {
+        ActorftProcess process = ActorftProcess.StartShell(_folder.Root, $"{before}exec $ACTORFT run --kernel kernel --memory 16M {arguments} <{_terminal.Path} >{_terminal.Path} 2>&1");
+        Wait.Until(() => _terminal.Shown.Contains("ready ", StringComparison.Ordinal) || process.HasEnded, $"the guest on the terminal: {_terminal.Shown}");
+        Assert.NotEqual(_before, _terminal.Settings); // raw
+        return process;
+    }
+
+    [Fact]
+    public void Keys_reach_the_guest_one_by_one_and_Ctrl_C_is_a_key()
+    {
+        using ActorftProcess process = Start();
+        _terminal.Type("a\u0003b");
+        Wait.Until(() => _terminal.Shown.Contains("ready a\u0003b", StringComparison.Ordinal), "the echo");
+        _terminal.Type("q");
+        Assert.Equal(0, process.WaitForEnd().ExitCode);
+        Assert.Equal(_before, _terminal.Settings);
+        Assert.EndsWith("ready a\u0003bq", _terminal.Shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ctrl_A_x_ends_the_program_and_Ctrl_A_h_explains()
+    {
+        using ActorftProcess process = Start();
+        _terminal.Type("\u0001h");
+        Wait.Until(() => _terminal.Shown.Contains("Ctrl-A x ends the program", StringComparison.Ordinal), "the help");
+        _terminal.Type("\u0001x");
+        Assert.Equal(0, process.WaitForEnd().ExitCode);
+        Assert.Equal(_before, _terminal.Settings);
+    }
+
+    [Theory]
+    [InlineData(ActorftProcess.SigTerm)]
+    [InlineData(ActorftProcess.SigInt)]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void A_signal_leaves_the_terminal_as_it_was(int signal)
+    {
+        using ActorftProcess process = Start();
+        process.Signal(signal);
+        Assert.Equal(128 + signal, process.WaitForEnd().ExitCode);
+        Assert.Equal(_before, _terminal.Settings);
+    }
+
+    [Fact]
+    public void Max_time_leaves_the_terminal_as_it_was()
+    {
+        using ActorftProcess process = Start("--max-time 2");
+        Assert.Equal(124, process.WaitForEnd().ExitCode);
+        Assert.Equal(_before, _terminal.Settings);
+    }
+
+    [Fact]
+    public void An_error_in_the_middle_of_a_run_leaves_the_terminal_as_it_was()
+    {
+        // The record goes to a pipe whose reader leaves after some rounds.
+        using ActorftProcess process = Start("--record record", "mkfifo record; head -c 5000 record >/dev/null & ");
+        Assert.Equal(3, process.WaitForEnd().ExitCode);
+        Assert.Equal(_before, _terminal.Settings);
+        Assert.Contains("actorft: Machine machine was stopped at round", _terminal.Shown, StringComparison.Ordinal);
+    }
+}
