@@ -32,6 +32,8 @@ public sealed partial class Machine : IRequestIds
     /// <inheritdoc/>
     public int ReceiveBuffersFree(int nicIndex) => _nics[nicIndex].ReceiveBuffersFree;
 
+    ulong IRequestIds.Last => _lastRequestId;
+
     ulong IRequestIds.Next() => ++_lastRequestId;
 
     /// <inheritdoc/>

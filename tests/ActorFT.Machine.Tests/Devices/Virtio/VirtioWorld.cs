@@ -36,6 +36,8 @@ internal sealed class VirtioWorld : IOutputSink, IInterruptLine, IRequestIds, ID
 
     public void Emit(MachineOutput output) => Outputs.Add(output);
 
+    public ulong Last => _lastId;
+
     public ulong Next() => ++_lastId;
 
     public void SetLevel(bool asserted)

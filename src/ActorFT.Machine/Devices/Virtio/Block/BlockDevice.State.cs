@@ -41,7 +41,7 @@ internal sealed partial class BlockDevice
         for (int i = 0; i < count; i++)
         {
             BlockRequest request = RestoreRequest(ref reader);
-            if (i != 0 && request.Id <= lastId) throw Bad($"request {request.Id} after request {lastId}");
+            if (request.Id <= lastId || request.Id > _ids.Last) throw Bad($"request {request.Id} after request {lastId}; the machine's last is {_ids.Last}");
             lastId = request.Id;
             _inFlight.Add(request);
             _inFlightBytes += request.InFlightBytes;

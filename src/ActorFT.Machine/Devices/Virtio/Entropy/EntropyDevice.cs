@@ -120,7 +120,7 @@ internal sealed class EntropyDevice : VirtioDevice
         {
             ulong id = reader.U64();
             int lengthBytes = reader.Count(EntropyConfig.MaxRequestBytes);
-            if (lengthBytes == 0 || (i != 0 && id <= _inFlight[i - 1].Id))
+            if (lengthBytes == 0 || id <= (i == 0 ? 0 : _inFlight[i - 1].Id) || id > _ids.Last)
                 throw new StateFormatException($"Saved state of {Name} has request {id} for {lengthBytes} bytes out of order or empty.");
             if (reader.Bool())
             {
