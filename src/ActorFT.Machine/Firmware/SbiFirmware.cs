@@ -145,8 +145,7 @@ internal sealed class SbiFirmware(Hart[] harts, GuestMemory memory, Uart16550 ua
                 int bytes = (int)Math.Min(count, ConsoleChunkBytes);
                 return (SbiError.Success, function == 0 ? WriteConsole(address, bytes) : ReadConsole(address, bytes));
             case 2:
-                uart.WriteFromFirmware([(byte)count]);
-                return (SbiError.Success, 0);
+                return (uart.WriteFromFirmware([(byte)count]) == 1 ? SbiError.Success : SbiError.Failed, 0);
             default:
                 return (SbiError.NotSupported, 0);
         }
@@ -156,8 +155,7 @@ internal sealed class SbiFirmware(Hart[] harts, GuestMemory memory, Uart16550 ua
     {
         Span<byte> buffer = stackalloc byte[ConsoleChunkBytes];
         memory.TryRead(address, buffer[..bytes]);
-        uart.WriteFromFirmware(buffer[..bytes]);
-        return (ulong)bytes;
+        return (ulong)uart.WriteFromFirmware(buffer[..bytes]); // fewer when the round's limit is reached
     }
 
     private ulong ReadConsole(ulong address, int bytes)

@@ -45,6 +45,20 @@ public sealed class Uart16550Tests : DeviceContract
     }
 
     [Fact]
+    public void FirmwareConsole_MoreThanARoundMayCarry_TakesWhatFitsUntilTheNextRound()
+    {
+        byte[] much = new byte[Uart16550.FirmwareRoundLimitBytes - 1];
+        Assert.Equal(much.Length, _uart.WriteFromFirmware(much));
+        Assert.Equal(1, _uart.WriteFromFirmware("ab"u8));
+        Assert.Equal(0, _uart.WriteFromFirmware("b"u8));
+        Out(Thr, 'c'); // the registers are not limited: a byte costs the guest an instruction
+        _uart.Flush();
+        Assert.Equal(2, _uart.WriteFromFirmware("de"u8));
+        _uart.Flush();
+        Assert.Equal([.. much, .. "acde"u8], _outputs.ConsoleBytes);
+    }
+
+    [Fact]
     public void Receive_MoreThanTheFifo_AllBytesArriveInOrder()
     {
         Out(Fcr, 1);

@@ -20,6 +20,12 @@ internal sealed class Uart16550 : IMmioDevice
     private const int FifoBytes = 16;
     private const int TransmitLimitBytes = 64 * 1024; // a longer burst leaves in several outputs
 
+    /// <summary>
+    /// Bytes that firmware sends in one round, at most. One ECALL can ask for thousands of bytes, so without a limit one
+    /// quantum could make the machine send gigabytes; a store to THR sends one.
+    /// </summary>
+    public const int FirmwareRoundLimitBytes = 256 * 1024;
+
     private const ulong Rbr = 0, Ier = 1, Iir = 2, Lcr = 3, Mcr = 4, Lsr = 5, Msr = 6, Scr = 7;
 
     private const byte IerReceive = 1, IerTransmitEmpty = 2, IerLineStatus = 4, IerModemStatus = 8, IerMask = 0x0F;
@@ -37,6 +43,7 @@ internal sealed class Uart16550 : IMmioDevice
     private readonly ByteQueue _backlog = new(BacklogLimitBytes);
     private byte[] _transmitted = new byte[256];
     private int _transmittedCount;
+    private int _firmwareRoundBytes;
 
     private byte _ier, _lcr, _mcr, _scr, _dll, _dlm;
     private byte _lineErrors, _modemDeltas, _triggerLevel;
@@ -85,16 +92,28 @@ internal sealed class Uart16550 : IMmioDevice
     /// <summary>Emits what was sent since the last call as one output. The machine calls it at the round's end, before outputs are taken.</summary>
     public void Flush()
     {
+        _firmwareRoundBytes = 0;
+        EmitTransmitted();
+    }
+
+    private void EmitTransmitted()
+    {
         if (_transmittedCount == 0) return;
         byte[] bytes = _transmitted.AsSpan(0, _transmittedCount).ToArray();
         _transmittedCount = 0;
         _outputs.Emit(new ConsoleWritten(0, bytes));
     }
 
-    /// <summary>Sends bytes for the SBI console, in order with what the guest sends through the registers.</summary>
-    public void WriteFromFirmware(ReadOnlySpan<byte> bytes)
+    /// <summary>
+    /// Sends bytes for the SBI console, in order with what the guest sends through the registers. Returns how many were
+    /// taken: fewer once <see cref="FirmwareRoundLimitBytes"/> is reached.
+    /// </summary>
+    public int WriteFromFirmware(ReadOnlySpan<byte> bytes)
     {
-        foreach (byte value in bytes) Transmit(value);
+        int count = Math.Min(bytes.Length, FirmwareRoundLimitBytes - _firmwareRoundBytes);
+        foreach (byte value in bytes[..count]) Transmit(value);
+        _firmwareRoundBytes += count;
+        return count;
     }
 
     /// <summary>Takes one received byte for the SBI console; false when there is none.</summary>
@@ -183,7 +202,7 @@ internal sealed class Uart16550 : IMmioDevice
     {
         if (_transmittedCount == _transmitted.Length)
         {
-            if (_transmittedCount == TransmitLimitBytes) Flush();
+            if (_transmittedCount == TransmitLimitBytes) EmitTransmitted();
             else Array.Resize(ref _transmitted, _transmitted.Length * 2);
         }
         _transmitted[_transmittedCount++] = value;
@@ -278,7 +297,8 @@ internal sealed class Uart16550 : IMmioDevice
         writer.Bool(_transmitEmptyPending);
         _fifo.Save(writer);
         _backlog.Save(writer);
-        writer.Bytes(_transmitted.AsSpan(0, _transmittedCount)); // empty between rounds
+        writer.Bytes(_transmitted.AsSpan(0, _transmittedCount)); // empty between rounds, as the count below is zero
+        writer.U32((uint)_firmwareRoundBytes);
     }
 
     /// <inheritdoc/>
@@ -302,6 +322,7 @@ internal sealed class Uart16550 : IMmioDevice
         ReadOnlySpan<byte> transmitted = reader.Bytes(TransmitLimitBytes);
         _transmittedCount = 0;
         foreach (byte value in transmitted) Transmit(value);
+        _firmwareRoundBytes = reader.Count(FirmwareRoundLimitBytes);
     }
 
     private static byte Masked(byte value, byte mask, string register) => (value & ~mask) == 0
