@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("ActorFT.Cluster.Tests")]
+[assembly: InternalsVisibleTo("ActorFT.Benchmarks")]

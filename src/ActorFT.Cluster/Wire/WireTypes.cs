@@ -1,0 +1,25 @@
+using ActorFT.Cluster.Messages;
+using ActorFT.Cluster.Status;
+using ActorFT.Lockstep.Terms;
+
+namespace ActorFT.Cluster.Wire;
+
+/// <summary>
+/// Every type that may appear in a message that crosses Akka.Remote, in a fixed order: Hyperion knows them by number, and refuses
+/// all others. Append only: both servers of a rolling upgrade must agree on the numbers.
+/// </summary>
+public static class WireTypes
+{
+    /// <summary>The types.</summary>
+    public static IReadOnlyList<Type> All { get; } =
+    [
+        typeof(ArbiterProtocol.Ask), typeof(ArbiterProtocol.Answer), typeof(ArbiterQuery), typeof(ArbiterClaim), typeof(ArbiterReply),
+        typeof(ActorFT.Lockstep.Terms.Configuration), typeof(Member),
+        typeof(NodeStatus), typeof(LinkStatus), typeof(LinkStatus[]), typeof(MachineStatus), typeof(MachineStatus[]), typeof(TermStatus), typeof(TermStatus[]),
+        typeof(ResyncStatus), typeof(VcpuStatus), typeof(VcpuStatus[]), typeof(DiskStatus), typeof(DiskStatus[]), typeof(NicStatus), typeof(NicStatus[]),
+        typeof(ComponentState),
+        typeof(CommandProtocol.Command), typeof(CommandProtocol.Outcome), typeof(KeyValuePair<string, string>), typeof(KeyValuePair<string, string>[]),
+        typeof(FaultProtocol.Report), typeof(FaultProtocol.Entry), typeof(FaultProtocol.Entry[]), typeof(FaultProtocol.GetHistory), typeof(FaultProtocol.History),
+        typeof(FaultSeverity), typeof(string[]),
+    ];
+}
