@@ -1,6 +1,5 @@
 using System.Runtime.Serialization;
 using Akka.Actor;
-using Akka.Serialization;
 
 namespace ActorFT.Cluster.Wire;
 
