@@ -64,7 +64,7 @@ public sealed class HostBlockFile : IBlockFile
     internal static string ResolvePath(string path)
     {
         string full = Path.GetFullPath(path);
-        return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
+        return new FileInfo(full).LinkTarget is null ? full : File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
     }
 
     // .NET reports flock's EWOULDBLOCK (EAGAIN, 11) as a sharing violation with the errno in HResult.

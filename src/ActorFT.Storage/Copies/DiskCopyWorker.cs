@@ -1,0 +1,311 @@
+using ActorFT.Machine.IO;
+using ActorFT.Storage.Files;
+
+namespace ActorFT.Storage.Copies;
+
+/// <summary>
+/// Carries out a machine's block requests on one copy, on threads of its own: a device that stalls stops these and nothing else.
+/// Owns the copy. Has no policy: it reports faults and stalls and goes on.
+/// Order: see <see cref="RequestOrder"/>. One thread for mutations, one that waits for flushes, a few that read.
+/// </summary>
+public sealed class DiskCopyWorker : IAsyncDisposable
+{
+    private sealed class Job(BlockRequested request, long submittedAt)
+    {
+        internal RequestOrder.Item Item { get; } = new(request);
+        internal long SubmittedAt { get; } = submittedAt;
+        internal bool IsStallReported { get; set; }
+        internal TaskCompletionSource<BlockOutcome> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private readonly DiskCopyWorkerOptions _options;
+    private readonly Action<StallReport>? _onStall;
+    private readonly object _gate = new();
+    private readonly RequestOrder _order = new();
+    private readonly Dictionary<RequestOrder.Item, Job> _jobs = [];
+    private readonly List<(Job Job, FlushTicket Ticket)> _flushes = [];
+    private readonly ITimer _stallTimer;
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _threadsLeft;
+    private bool _isStopping, _mutationsEnded;
+    private long _reads, _writes, _flushCount, _zeroings, _faults, _bytesRead, _bytesWritten;
+
+    /// <summary>Starts working on a copy.</summary>
+    /// <param name="copy">The copy; closed with the worker.</param>
+    /// <param name="options">How.</param>
+    /// <param name="onStall">Told once of each request that passes the deadline, on a pool thread.</param>
+    public DiskCopyWorker(DiskCopy copy, DiskCopyWorkerOptions options, Action<StallReport>? onStall = null)
+    {
+        options.Validate();
+        Copy = copy;
+        _options = options;
+        _onStall = onStall;
+        _threadsLeft = options.ReadThreads + 2;
+        StartThread("mutate", RunMutations);
+        StartThread("flush", RunFlushes);
+        for (int i = 0; i < options.ReadThreads; i++) StartThread("read", RunReads);
+        TimeSpan period = options.StallDeadline / 4;
+        _stallTimer = options.Time.CreateTimer(_ => CheckStalls(), null, period, period);
+    }
+
+    /// <summary>The copy.</summary>
+    public DiskCopy Copy { get; }
+
+    /// <summary>What was done.</summary>
+    public DiskCopyWorkerCounts Counts
+    {
+        get
+        {
+            lock (_gate) return new DiskCopyWorkerCounts(_reads, _writes, _flushCount, _zeroings, _faults, _bytesRead, _bytesWritten, _jobs.Count);
+        }
+    }
+
+    /// <summary>Submits a request; requests keep their order as <see cref="RequestOrder"/> says. False if too many are under way, or it is closed.</summary>
+    /// <param name="request">The machine's request, or one of resync's own, which takes its place among them.</param>
+    /// <param name="completion">Ends when the request has; never faulted by the device, only by a broken invariant.</param>
+    public bool TrySubmit(BlockRequested request, out Task<BlockOutcome> completion)
+    {
+        var job = new Job(request, _options.Time.GetTimestamp());
+        completion = job.Completion.Task;
+        if (Refuse(request) is { } refusal)
+        {
+            End(job, refusal.Status, default, CopyFaultKind.BadRequest, refusal.Reason);
+            return true;
+        }
+        lock (_gate)
+        {
+            if (_isStopping || _jobs.Count >= _options.QueueLimit) return false;
+            _jobs[job.Item] = job;
+            _order.Add(job.Item);
+            Monitor.PulseAll(_gate);
+        }
+        return true;
+    }
+
+    // Guest-controlled: a request that makes no sense ends here with a status and touches nothing.
+    private (BlockStatus Status, string Reason)? Refuse(BlockRequested request) => request.Operation switch
+    {
+        BlockOperation.Flush => null,
+        BlockOperation.Read or BlockOperation.Write or BlockOperation.Discard or BlockOperation.WriteZeroes => 
+            !Copy.Geometry.IsValidRange(request.OffsetBytes, request.LengthBytes) ? (BlockStatus.IoError, "the range is not whole sectors inside the disk")
+            : request.Operation == BlockOperation.Write && (ulong)request.Data.Length != request.LengthBytes ? (BlockStatus.IoError, "a write's data has another length than its range")
+            : request.Operation is BlockOperation.Read or BlockOperation.Write && request.LengthBytes > (ulong)_options.MaxRequestBytes ? (BlockStatus.IoError, "the request is too long")
+            : null,
+        _ => (BlockStatus.Unsupported, "the operation is unknown"),
+    };
+
+    /// <summary>Reports requests past the deadline. Called by a timer; tests call it with their own clock.</summary>
+    public void CheckStalls()
+    {
+        List<StallReport>? reports = null;
+        lock (_gate)
+        {
+            foreach (Job job in _jobs.Values)
+            {
+                TimeSpan age = _options.Time.GetElapsedTime(job.SubmittedAt);
+                if (job.IsStallReported || age < _options.StallDeadline) continue;
+                job.IsStallReported = true;
+                (reports ??= []).Add(new StallReport(job.Item.Request, age.TotalMilliseconds));
+            }
+        }
+        if (reports is null) return;
+        foreach (StallReport report in reports) _onStall?.Invoke(report);
+    }
+
+    /// <summary>
+    /// Gives the copy up: every request under way ends now with an I/O error and the fault given; what the device still answers is
+    /// dropped. The files are closed when the last thread comes back from the device.
+    /// </summary>
+    public void Abandon(CopyFaultKind fault, string detail)
+    {
+        List<Job> jobs;
+        lock (_gate)
+        {
+            _isStopping = true;
+            jobs = [.. _jobs.Values.OrderBy(j => j.Item.Request.RequestId)];
+            _jobs.Clear();
+            foreach (Job job in jobs) _order.Finish(job.Item);
+            Monitor.PulseAll(_gate);
+        }
+        foreach (Job job in jobs) End(job, BlockStatus.IoError, default, fault, detail);
+    }
+
+    private void StartThread(string role, Action run)
+    {
+        var thread = new Thread(() => RunThread(run)) { IsBackground = true, Name = $"disk {Copy.Name} {role}" };
+        thread.Start();
+    }
+
+    private void RunThread(Action run)
+    {
+        try
+        {
+            run();
+        }
+        finally
+        {
+            if (Interlocked.Decrement(ref _threadsLeft) == 0)
+            {
+                Copy.Dispose();
+                _closed.SetResult();
+            }
+        }
+    }
+
+    private Job? TakeJob(Func<RequestOrder.Item?> start)
+    {
+        lock (_gate)
+        {
+            while (true)
+            {
+                if (_isStopping) return null;
+                if (start() is { } item) return _jobs[item];
+                Monitor.Wait(_gate);
+            }
+        }
+    }
+
+    private void RunReads()
+    {
+        while (TakeJob(_order.StartRead) is { } job)
+        {
+            byte[] data = [];
+            Carry(job, () =>
+            {
+                data = new byte[(int)job.Item.Request.LengthBytes];
+                Copy.Read((long)job.Item.Request.OffsetBytes, data);
+                Interlocked.Increment(ref _reads);
+                Interlocked.Add(ref _bytesRead, data.Length);
+            }, () => data);
+        }
+    }
+
+    private void RunMutations()
+    {
+        try
+        {
+            while (TakeJob(_order.StartMutation) is { } job)
+            {
+                if (job.Item.Request.Operation == BlockOperation.Flush) BeginFlush(job);
+                else Carry(job, () => Mutate(job.Item.Request), () => default);
+            }
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _mutationsEnded = true;
+                Monitor.PulseAll(_gate);
+            }
+        }
+    }
+
+    private void Mutate(BlockRequested request)
+    {
+        if (request.Operation == BlockOperation.Write)
+        {
+            Copy.Write((long)request.OffsetBytes, request.Data.Span);
+            Interlocked.Increment(ref _writes);
+            Interlocked.Add(ref _bytesWritten, request.Data.Length);
+        }
+        else
+        {
+            Copy.WriteZeroes((long)request.OffsetBytes, (long)request.LengthBytes);
+            Interlocked.Increment(ref _zeroings);
+        }
+    }
+
+    // Every mutation submitted before has ended; none submitted after has begun: the seal is exact.
+    private void BeginFlush(Job job)
+    {
+        FlushTicket ticket = Copy.BeginFlush();
+        lock (_gate)
+        {
+            _order.Finish(job.Item);
+            _flushes.Add((job, ticket));
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void RunFlushes()
+    {
+        while (true)
+        {
+            (Job Job, FlushTicket Ticket)[] batch;
+            lock (_gate)
+            {
+                while (_flushes.Count == 0 && !(_isStopping && _mutationsEnded)) Monitor.Wait(_gate);
+                if (_flushes.Count == 0) return;
+                // All that wait are served by one: the last covers the others.
+                batch = [.. _flushes];
+                _flushes.Clear();
+            }
+            (CopyFaultKind? fault, string detail) = (null, "");
+            try
+            {
+                Copy.CompleteFlush(batch[^1].Ticket);
+            }
+            catch (BlockIoException e)
+            {
+                (fault, detail) = (e.Kind, e.Message);
+            }
+            catch (Exception e)
+            {
+                foreach ((Job job, _) in batch) Break(job, e);
+                continue;
+            }
+            Interlocked.Add(ref _flushCount, batch.Length);
+            foreach ((Job job, FlushTicket ticket) in batch)
+                if (Release(job)) End(job, fault is null ? BlockStatus.Ok : BlockStatus.IoError, default, fault, detail, ticket: fault is null ? ticket : null);
+        }
+    }
+
+    private void Carry(Job job, Action action, Func<ReadOnlyMemory<byte>> data)
+    {
+        try
+        {
+            action();
+            if (Release(job)) End(job, BlockStatus.Ok, data(), null, "");
+        }
+        catch (BlockIoException e)
+        {
+            if (Release(job)) End(job, BlockStatus.IoError, default, e.Kind, e.Message, e is BlockCorruptException corrupt ? corrupt.Blocks : []);
+        }
+        catch (Exception e)
+        {
+            Break(job, e);
+        }
+    }
+
+    private void Break(Job job, Exception e)
+    {
+        if (Release(job)) job.Completion.TrySetException(e);
+    }
+
+    /// <summary>Takes the job out; false if it was abandoned and has ended already.</summary>
+    private bool Release(Job job)
+    {
+        lock (_gate)
+        {
+            _order.Finish(job.Item);
+            Monitor.PulseAll(_gate);
+            return _jobs.Remove(job.Item);
+        }
+    }
+
+    private void End(Job job, BlockStatus status, ReadOnlyMemory<byte> data, CopyFaultKind? fault, string detail, IReadOnlyList<long>? badBlocks = null, FlushTicket? ticket = null)
+    {
+        if (fault is not null) Interlocked.Increment(ref _faults);
+        BlockRequested request = job.Item.Request;
+        job.Completion.TrySetResult(new BlockOutcome(new BlockCompleted(request.DiskIndex, request.RequestId, status, data), fault, detail, badBlocks ?? [], ticket,
+            _options.Time.GetElapsedTime(job.SubmittedAt).TotalMilliseconds));
+    }
+
+    /// <summary>Ends what is under way with an error, and returns when the files are closed. A caller that wants requests to end well waits for them first.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Abandon(CopyFaultKind.Failed, "the copy was closed");
+        await _stallTimer.DisposeAsync().ConfigureAwait(false);
+        await _closed.Task.ConfigureAwait(false);
+    }
+}
