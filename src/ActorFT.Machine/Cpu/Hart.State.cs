@@ -33,6 +33,8 @@ internal sealed unsafe partial class Hart : ISavable
         Pc = address;
         X(10) = (ulong)Id;
         X(11) = opaque;
+        // As OpenSBI does: a kernel without a PMU driver leaves the register alone, and its vDSO reads the time in U-mode.
+        _scounteren = CounterEnableMask;
         State = HartState.Running;
     }
 
