@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace ActorFT.EndToEnd.Scripts;
 
 /// <summary>What holds for every script.</summary>
