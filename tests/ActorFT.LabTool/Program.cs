@@ -1,0 +1,38 @@
+using ActorFT.LabTool;
+using ActorFT.Network;
+
+// The lab's helper program: what bash cannot do. scripts/lab starts it; see docs/network.md.
+return args switch
+{
+    ["relay", ..] => Guarded(() => Relay.Run(args[1..])),
+    ["sniff", ..] => Guarded(() => Sniffer.Run(args[1..])),
+    ["report", ..] => Guarded(() => SniffReport.Run(args[1..])),
+    ["announce", ..] => Guarded(() => Announce.Run(args[1..])),
+    ["link-bench", ..] => Guarded(() => LinkBench.Run(args[1..])),
+    _ => Usage(),
+};
+
+static int Guarded(Func<int> run)
+{
+    try
+    {
+        return run();
+    }
+    catch (Exception exception) when (exception is NetworkConfigurationException or ArgumentException or IOException)
+    {
+        Console.Error.WriteLine(exception.Message);
+        return 2;
+    }
+}
+
+static int Usage()
+{
+    Console.Error.WriteLine("""
+        usage: labtool relay PORT PORT --ready FILE [--delay-ms N] [--jitter-ms N] [--loss-percent N] [--seed N]
+               labtool sniff PORT... --output FILE --ready FILE [--mac MAC]
+               labtool report FILE --mac MAC [--max-moves N] [--ports P,P]
+               labtool announce --mac MAC [--ip ADDRESS] [--bridge NAME] [--count N]
+               labtool link-bench [--seconds N] [--tls] [--address 127.A.B.C]
+        """);
+    return 2;
+}

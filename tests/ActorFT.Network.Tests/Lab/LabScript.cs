@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace ActorFT.Network.Tests.Lab;
+
+/// <summary>Runs scripts/lab on a run folder of its own, and looks for what it may have left behind.</summary>
+internal sealed class LabScript : IDisposable
+{
+    private static readonly string Root = FindRoot();
+
+    internal LabScript() => Folder = Path.Combine(Path.GetTempPath(), $"actorft-lab-test-{Guid.NewGuid():N}");
+
+    internal string Folder { get; }
+
+    internal static string LabTool => typeof(ActorFT.LabTool.PortRun).Assembly.Location;
+
+    /// <summary>Runs a subcommand that must succeed, and returns what it printed.</summary>
+    internal string Do(params string[] arguments)
+    {
+        (int code, string output, string error) = Try(arguments);
+        Assert.True(code == 0, $"scripts/lab {string.Join(' ', arguments)}: exit {code}: {error}{output}");
+        return output;
+    }
+
+    /// <summary>Runs a subcommand.</summary>
+    internal (int Code, string Output, string Error) Try(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        if (!process.WaitForExit(60_000)) throw new TimeoutException($"scripts/lab {string.Join(' ', arguments)} does not end");
+        return (process.ExitCode, output, error.Result);
+    }
+
+    internal Process Start(params string[] arguments)
+    {
+        ProcessStartInfo info = new(Path.Combine(Root, "scripts", "lab"), ["--lab", Folder, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Root,
+        };
+        info.Environment["ACTORFT_LABTOOL"] = LabTool;
+        return Process.Start(info)!;
+    }
+
+    /// <summary>Whether a packet from one role reaches an address and an answer returns: a closed port answers with a reset.</summary>
+    internal bool Reaches(string role, string address, out double tookMs)
+    {
+        long start = Stopwatch.GetTimestamp();
+        (_, _, string error) = Try("exec", role, "--", "timeout", "1", "bash", "-c", $"exec 3<>/dev/tcp/{address}/9");
+        tookMs = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        return error.Contains("Connection refused", StringComparison.Ordinal);
+    }
+
+    internal bool Reaches(string role, string address) => Reaches(role, address, out _);
+
+    /// <summary>Processes that carry this lab's folder in their environment or command line.</summary>
+    internal IReadOnlyList<string> Leftovers()
+    {
+        List<string> found = [];
+        foreach (string directory in Directory.EnumerateDirectories("/proc").Where(d => int.TryParse(Path.GetFileName(d), out _)))
+        {
+            try
+            {
+                string text = Encoding.UTF8.GetString(File.ReadAllBytes(Path.Combine(directory, "environ")))
+                    + Encoding.UTF8.GetString(File.ReadAllBytes(Path.Combine(directory, "cmdline")));
+                if (text.Contains(Folder, StringComparison.Ordinal)) found.Add($"{Path.GetFileName(directory)}: {text.Replace('\0', ' ')}");
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // It ended meanwhile.
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>The processes that hold the lab's namespaces.</summary>
+    internal int[] Holders() => [.. Directory.GetFiles(Path.Combine(Folder, "ns")).Select(file => int.Parse(File.ReadAllText(file).Split(' ')[0], null))];
+
+    public void Dispose()
+    {
+        if (Directory.Exists(Folder)) Do("cleanup");
+    }
+
+    private static string FindRoot()
+    {
+        string? directory = AppContext.BaseDirectory;
+        while (directory is not null && !File.Exists(Path.Combine(directory, "ActorFT.sln"))) directory = Path.GetDirectoryName(directory);
+        return directory ?? throw new InvalidOperationException("no ActorFT.sln above the tests");
+    }
+}
