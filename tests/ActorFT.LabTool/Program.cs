@@ -8,6 +8,7 @@ return args switch
     ["sniff", ..] => Guarded(() => Sniffer.Run(args[1..])),
     ["report", ..] => Guarded(() => SniffReport.Run(args[1..])),
     ["announce", ..] => Guarded(() => Announce.Run(args[1..])),
+    ["link-probe", ..] => Guarded(() => LinkProbe.Run(args[1..])),
     ["link-bench", ..] => Guarded(() => LinkBench.Run(args[1..])),
     _ => Usage(),
 };
@@ -32,6 +33,7 @@ static int Usage()
                labtool sniff PORT... --output FILE --ready FILE [--mac MAC]
                labtool report FILE --mac MAC [--max-moves N] [--ports P,P]
                labtool announce --mac MAC [--ip ADDRESS] [--bridge NAME] [--count N]
+               labtool link-probe --name NAME --peer NAME LOCAL:PORT=PEER:PORT... [--silent-after-ms N] [--dead-after-ms N]
                labtool link-bench [--seconds N] [--tls] [--address 127.A.B.C]
         """);
     return 2;

@@ -185,6 +185,7 @@ internal sealed class LinkPath
             }
             else
             {
+                _peerInstance = _connections[(int)LinkClass.Control]!.Peer.Instance;
                 status = new LinkPathStatus(_index, LinkPathState.Up, LinkDownCause.None, "", _peerInstance);
             }
         }
@@ -278,7 +279,6 @@ internal sealed class LinkPath
         {
             old = _connections[(int)linkClass];
             _connections[(int)linkClass] = connection;
-            _peerInstance = agreed.Peer.Instance;
             if (linkClass == LinkClass.Control) _hasControl.Set();
         }
 

@@ -35,5 +35,5 @@ public enum LinkDownCause : byte
 /// <param name="State">The state.</param>
 /// <param name="Cause">Why it is not up.</param>
 /// <param name="Reason">A sentence that names path, class and peer; empty when up.</param>
-/// <param name="PeerInstance">A number that the peer drew when its endpoint started; another number: it was restarted. 0: not known yet.</param>
+/// <param name="PeerInstance">A number that the peer drew when its endpoint started, as of the last time the path was up; another number: it was restarted. 0: never up yet.</param>
 public sealed record LinkPathStatus(int PathIndex, LinkPathState State, LinkDownCause Cause, string Reason, ulong PeerInstance);

@@ -85,6 +85,36 @@ public sealed partial class LabTests
     }
 
     [RootFact]
+    public void FtLink_EachPathCutSilencedAndLossy_LosesNothingAndHeals()
+    {
+        using LabScript lab = new();
+        lab.Do("start", "--run", "a=" + Probe("a", "b", 1, 2), "--run", "b=" + Probe("b", "a", 2, 1));
+        string logA = Path.Combine(lab.Folder, "log", "a.log"), logB = Path.Combine(lab.Folder, "log", "b.log");
+        // Waits until a line comes that was not there when the wait began; a busy computer may add some of its own.
+        void Expect(string log, string start, Action action)
+        {
+            int before = Count(log, start);
+            action();
+            Eventually.Holds(() => Count(log, start) > before, $"{Path.GetFileName(log)} says '{start}'", withinMs: 20_000);
+        }
+
+        Eventually.Holds(() => Count(logA, "path 0 Up") > 0 && Count(logA, "path 1 Up") > 0, "both paths are up");
+        Expect(logA, "path 0 Down Silence", () => Expect(logB, "path 0 Silent Silence", () => lab.Do("cut", "ft0")));
+        Expect(logA, "path 0 Up", () => lab.Do("heal", "ft0"));
+        Expect(logB, "path 1 Silent Silence", () => lab.Do("cut", "--silent", "a.ft1"));
+        Expect(logA, "path 1 Up", () => lab.Do("heal", "ft1"));
+        lab.Do("degrade", "ft1", "--delay-ms", "10", "--loss-percent", "20");
+        Eventually.Holds(() => Loss(logA, "ft1") > 0.01 && Loss(logB, "ft1") > 0.01, "both ends measure the loss of path 1", withinMs: 20_000);
+        lab.Do("stop", "a");
+        lab.Do("stop", "b");
+        foreach (string log in (string[])[logA, logB])
+        {
+            string summary = Assert.Single(File.ReadLines(log), line => line.StartsWith("sent ", StringComparison.Ordinal));
+            Assert.Contains(" missing 0 ", summary, StringComparison.Ordinal);
+        }
+    }
+
+    [RootFact]
     public void Sniffer_MacMovesBetweenServers_ReportShowsEachRunAndCanFail()
     {
         using LabScript lab = new();
@@ -208,6 +238,22 @@ public sealed partial class LabTests
         Assert.All(
             (string[])["start", "stop", "kill", "freeze", "cut", "degrade", "heal", "status", "exec", "sniff", "run", "cleanup"],
             command => Assert.Contains($"  {command} ", help, StringComparison.Ordinal));
+    }
+
+    private static string Probe(string name, string peer, int mine, int peers) =>
+        $"exec dotnet {LabScript.LabTool} link-probe --name {name} --peer {peer} 10.77.1.{mine}:7400=10.77.1.{peers}:7400 10.77.2.{mine}:7400=10.77.2.{peers}:7400";
+
+    private static double Loss(string log, string path) => ReadShared(log)
+        .Where(line => line.StartsWith($"measured {path} ", StringComparison.Ordinal))
+        .Select(line => double.Parse(line.Split("loss ")[1], System.Globalization.CultureInfo.InvariantCulture))
+        .DefaultIfEmpty().Max();
+
+    private static int Count(string log, string start) => File.Exists(log) ? ReadShared(log).Count(line => line.StartsWith(start, StringComparison.Ordinal)) : 0;
+
+    private static List<string> ReadShared(string log)
+    {
+        using StreamReader reader = new(new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return [.. reader.ReadToEnd().Split('\n')];
     }
 
     private static void Speak(LabScript lab, string role, int count) => lab.Do(
