@@ -110,12 +110,13 @@ internal sealed partial class FollowerRole
         if (!_isChecking) _checkingRound = _executedRound;
         _isChecking = false;
         _divergence = new FollowerDiverged(_stream, _checkingRound, check.IsSound, check.Components);
+        if (check.IsSound) Claims.Persist(Claims.KnownTerm + 1); // the leader may give the lead to this replica
         SendDivergence();
     }
 
     private void SendDivergence()
     {
-        if (_divergence is not null) Context.Send(_divergence);
+        if (_divergence is { } divergence && (!divergence.IsSound || Claims.PersistedTerm > Claims.KnownTerm)) Context.Send(divergence);
     }
 
     // This replica leads after all: what it held back is right.

@@ -23,9 +23,8 @@ internal sealed partial class FollowerRole : ReplicaRole
     private readonly ReceiveWindow _window;
     private readonly KeptOutputs _kept = new();
     private readonly SortedSet<FlushId> _flushes = new(LeaderRole.FlushOrder);
-    private bool _isMember;
+    private bool _isMember, _hasHeardLeader;
     private Configuration? _promotion, _handOver;
-    private ulong _lostNonce = ulong.MaxValue; // requests up to this one were made while the leader was well
     private ulong _progressAtNs, _leaveAskedAtNs;
 
     /// <summary>Follows from a state that equals the leader's after <paramref name="executedRound"/> rounds.</summary>
@@ -62,7 +61,7 @@ internal sealed partial class FollowerRole : ReplicaRole
         Peer.Forget();
         Peer.Watch(Context.NowNs);
         Context.Emit(new Follow(Claims.Known!));
-        SendAccepted();
+        Announce();
         SendProgress();
         SendFlushes();
         ExecuteNext();
@@ -77,7 +76,10 @@ internal sealed partial class FollowerRole : ReplicaRole
         switch (message)
         {
             case RecordSent sent when sent.Stream == _stream: OnRecord(sent); break;
-            case LeaderBeat beat when beat.Stream == _stream: _kept.Released(beat.ReleasedRound); break;
+            case LeaderBeat beat when beat.Stream == _stream:
+                _hasHeardLeader = true;
+                _kept.Released(beat.ReleasedRound);
+                break;
             case StreamEnded ended when ended.Stream == _stream && _promotion is null: Context.FenceAndWait(ended.Reason); break;
             case JoinBegin begin when begin.Stream.IsAfter(_stream) && _promotion is null:
                 // A leader that begins anew with this server acts alone, in a term the arbiter granted: this state is worth nothing.
@@ -98,15 +100,19 @@ internal sealed partial class FollowerRole : ReplicaRole
         ExecuteNext();
     }
 
-    private void SendAccepted()
+    // Until the leader is heard in this stream it may not know that it has this follower (state accepted), or that it
+    // leads at all (handed over: the hello tells it the configuration).
+    private void Announce()
     {
-        if (!_isMember && Accepted is not null) Context.Send(Accepted);
+        if (_hasHeardLeader && _isMember) return;
+        if (Accepted is not null) Context.Send(Accepted);
+        else Context.SendHello();
     }
 
     private void SendProgress()
     {
         _progressAtNs = Context.NowNs;
-        Context.Send(new FollowerProgress(_stream, _window.StoredRound, _executedRound, Context.Clock.LastNs, _digestRound, _digest, Claims.IsOpen));
+        Context.Send(new FollowerProgress(_stream, _window.StoredRound, _executedRound, _digestRound, _digest, Claims.IsOpen));
     }
 
     public override void OnConfiguration(Configuration configuration)
@@ -122,14 +128,6 @@ internal sealed partial class FollowerRole : ReplicaRole
         else Context.FenceAndWait($"{configuration} since the arbiter decided so");
     }
 
-    // It was a member when it last knew; now the leader is gone and the arbiter says it never became one.
-    // Only an answer to a question asked since the leader is gone says so: an older one may be from before the grant.
-    public override void OnArbiterAnswered(ArbiterReply reply)
-    {
-        if (_isMember || _promotion is not null || reply.Nonce <= _lostNonce || reply.Current != Claims.Known || Lost() is not { } lost) return;
-        Context.FenceAndWait($"{_leader.Server} was lost ({lost}) before this replica was a member");
-    }
-
     private string? Lost()
     {
         if (Peer.Incarnation != 0 && Peer.Incarnation != _leader.Incarnation) return "it was started anew";
@@ -140,12 +138,10 @@ internal sealed partial class FollowerRole : ReplicaRole
     private void Reconsider()
     {
         if (Context.Role != this || _promotion is not null) return;
-        string? lost = Lost();
-        if (lost is null || _lostNonce == ulong.MaxValue) _lostNonce = lost is null ? ulong.MaxValue : Claims.LatestNonce;
-        if (lost is null) Claims.Withdraw();
+        if (Lost() is null) Claims.Withdraw();
         else if (Settings.Bug == PlantedBug.PromoteWithoutClaim) Promote(new Configuration(Claims.KnownTerm + 1, Context.Self, null));
         else if (_isMember) Claims.Want(Context.Self, null);
-        else Claims.Query();
+        else Claims.Query(); // the leader may have made it a member and died before it said so; until then its state is kept, but never acts
     }
 
     private void Promote(Configuration configuration)
@@ -181,6 +177,7 @@ internal sealed partial class FollowerRole : ReplicaRole
 
     public override void OnTermPersisted()
     {
+        SendDivergence();
         if (_handOver is { } proposed && Claims.PersistedTerm >= proposed.Term) Context.Send(new HandOverReady(_stream, proposed.Term));
     }
 
@@ -188,7 +185,7 @@ internal sealed partial class FollowerRole : ReplicaRole
     {
         if (Context.NowNs - _progressAtNs >= Settings.HeartbeatNs)
         {
-            SendAccepted();
+            Announce();
             SendProgress();
             SendFlushes();
             SendDivergence();

@@ -20,6 +20,7 @@ internal static class ColdStart
         if (!facts.IsAvailable) return "its own disks to be usable";
         if (!facts.HasArbiterAnswered) return "the arbiter's answer";
         if (facts.Configuration is not { } configuration) return FirstBoot(facts, settings);
+        if (settings.Bug == PlantedBug.ArbiterIgnoresMembership) return null;
         if (!configuration.ContainsServer(facts.Self.Server)) return $"{configuration.Leader.Server}, which has the current disks ({configuration})";
         if (facts.DiskTerm < configuration.Term && !facts.IsForced)
             return $"an operator: its disks are marked with term {facts.DiskTerm}, but the arbiter says {configuration}";

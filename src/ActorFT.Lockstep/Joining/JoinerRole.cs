@@ -162,7 +162,7 @@ internal sealed class JoinerRole(ReplicaContext context) : ReplicaRole(context)
 
     public override void OnTermPersisted()
     {
-        if (_step != Step.Finishing || _termToMark == 0 || Claims.PersistedTerm != _termToMark) return;
+        if (_step != Step.Finishing || _termToMark == 0 || Claims.PersistedTerm < _termToMark) return;
         Context.Clock.Start(_end!.TimeNs, Context.NowNs);
         Context.Become(new FollowerRole(Context, _stream, _leader!, isMember: false, _window!, _end.Round, _flushes) { Accepted = new StateAccepted(_stream, _termToMark) });
     }

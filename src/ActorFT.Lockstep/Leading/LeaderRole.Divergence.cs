@@ -46,11 +46,25 @@ internal sealed partial class LeaderRole
     {
         if (_divergence is null)
         {
-            if (check.IsSound || !IsDuplex) return;
+            if (check.IsSound) return;
+            if (!IsDuplex)
+            {
+                AcceptMemory(check);
+                return;
+            }
             _divergence = new Divergence(_open.NextRound, Context.NowNs) { IsPeerSound = true }; // unasked: this one is known to be faulty
         }
         (_divergence.IsSelfSound, _divergence.Own) = (check.IsSound, check.Components);
         DecideDivergence();
+    }
+
+    // There is nothing better: going on beats stopping, and being copied beats staying alone with it.
+    private void AcceptMemory(SelfChecked check)
+    {
+        Context.Fault(ProtocolFaultKind.MemoryCorrupt,
+            $"{Context.Self.Server} runs the only copy of machine {Context.Machine}, and its memory changed without being written; it goes on as it is.",
+            _open.NextRound, check.Components, []);
+        Context.Emit(new AcceptMemory());
     }
 
     // A follower that is too far gone to answer is judged by policy.

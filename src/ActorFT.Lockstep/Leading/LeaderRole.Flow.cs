@@ -18,8 +18,8 @@ internal sealed partial class LeaderRole
     internal static Comparer<FlushId> FlushOrder { get; } = Comparer<FlushId>.Create((a, b) =>
         a.RequestId != b.RequestId ? a.RequestId.CompareTo(b.RequestId) : a.DiskIndex.CompareTo(b.DiskIndex));
 
-    /// <summary>How far what the follower executed is behind, in machine time; 0 when it has executed all.</summary>
-    private ulong LagNs => _stream?.Window is { } window && window.ExecutedRound < _open.NextRound ? Context.Clock.LastNs - Math.Min(Context.Clock.LastNs, window.ExecutedTimeNs) : 0;
+    /// <summary>How far the follower is behind: the machine time it has to execute yet.</summary>
+    private ulong LagNs => _stream?.Window?.UnexecutedNs ?? 0;
 
     private void SetPace()
     {

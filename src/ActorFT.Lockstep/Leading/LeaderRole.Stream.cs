@@ -52,7 +52,11 @@ internal sealed partial class LeaderRole
             case FollowerProgress progress when progress.Stream == stream.Id && stream.CarriesRecords: OnProgress(stream, progress); break;
             case FlushesStored flushes when flushes.Stream == stream.Id: OnPeerFlushes(flushes.Flushes); break;
             case StreamEnded ended when ended.Stream == stream.Id:
-                if (!stream.MayBeMember) Context.Fault(ProtocolFaultKind.TransferFailed, $"{stream.Peer.Server} gave up being rebuilt: {ended.Reason}.");
+                if (!stream.MayBeMember)
+                {
+                    Context.Fault(ProtocolFaultKind.TransferFailed, $"{stream.Peer.Server} gave up being rebuilt: {ended.Reason}.");
+                    Context.Emit(new CheckSelf()); // a source that is not sound cannot be copied with its digest
+                }
                 DropByPolicy(ended.Reason);
                 break;
             case FollowerDiverged diverged when diverged.Stream == stream.Id: OnFollowerDiverged(diverged); break;
@@ -133,7 +137,7 @@ internal sealed partial class LeaderRole
     private void OnProgress(FollowerStream stream, FollowerProgress progress)
     {
         SendWindow window = stream.Window!;
-        if (!window.Acknowledge(progress.StoredRound, progress.ExecutedRound, progress.ExecutedTimeNs, Context.NowNs))
+        if (!window.Acknowledge(progress.StoredRound, progress.ExecutedRound, Context.NowNs))
         {
             DropByPolicy($"it acknowledges round {progress.StoredRound}, of which {window.SentRound} were sent");
             return;

@@ -93,6 +93,7 @@ internal sealed partial class LeaderRole : ReplicaRole
         Context.Clock.TakeOver(Context.NowNs);
         Peer.Forget(); // it was about another role of ours
         Peer.Watch(Context.NowNs);
+        Claims.Persist(_configuration.Term); // done already, but when a faulty leader gave the lead away in a hurry
         Context.Emit(new Lead(_configuration));
         if (_resent.Count != 0) Context.Emit(new Perform(_resent));
         if (!Holds) CompleteAllFlushes();
@@ -145,7 +146,7 @@ internal sealed partial class LeaderRole : ReplicaRole
 
     // As soon as something waits for it, at the latest after MaxRecordNs (design.md §3).
     private bool ShouldClose(ulong timeNs) => _open.RoundCount != 0
-        && (_open.MustClose || _closesSoon || Holds && _gate.HoldsFrom(_open.FirstRound) || timeNs - _openTimeNs >= Settings.MaxRecordNs);
+        && (_open.MustClose || _closesSoon || _gate.HoldsFrom(_open.FirstRound) || timeNs - _openTimeNs >= Settings.MaxRecordNs);
 
     private void BeginClose(bool forceDigest)
     {
@@ -177,7 +178,6 @@ internal sealed partial class LeaderRole : ReplicaRole
         _stream!.Window!.Add(record, Context.NowNs);
         Commit(); // first, so that the record tells as much as is true
         Context.Send(new RecordSent(_stream.Id, record, ReleasedRound));
-        _beatAtNs = Context.NowNs;
     }
 
     private void Commit()
@@ -306,6 +306,7 @@ internal sealed partial class LeaderRole : ReplicaRole
         CompleteAllFlushes();
     }
 
+    // Sent whether records flow or not: it carries the configuration, which a follower may have missed.
     private void SendBeat()
     {
         _beatAtNs = Context.NowNs;

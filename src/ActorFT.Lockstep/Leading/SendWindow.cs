@@ -17,25 +17,34 @@ internal enum DigestCheck
 /// </summary>
 internal sealed class SendWindow
 {
+    // A quantum of every vCPU takes a millisecond or so; a longer step of time is sleep.
+    private const ulong MaxRoundSpanNs = 4_000_000;
     private const int RecordOverheadBytes = 64, RoundBytes = 16, MaxResent = 64;
 
     private readonly Queue<(Record Record, long Bytes)> _unstored = new();
     private readonly Queue<(ulong Round, Digest Digest)> _digests = new();
+    private readonly Queue<(ulong EndRound, ulong SpanNs)> _unexecuted = new();
+    private ulong _lastTimeNs;
     private ulong _sentAtNs;
 
     public SendWindow(ulong round, ulong timeNs)
     {
         SentRound = StoredRound = ExecutedRound = VerifiedRound = round;
-        ExecutedTimeNs = timeNs;
+        _lastTimeNs = timeNs;
     }
 
     public ulong SentRound { get; private set; }
     public ulong StoredRound { get; private set; }
     public ulong ExecutedRound { get; private set; }
-    public ulong ExecutedTimeNs { get; private set; }
     public ulong VerifiedRound { get; private set; }
     public long UnstoredBytes { get; private set; }
     public int UnstoredRecords => _unstored.Count;
+
+    /// <summary>
+    /// Machine time of the rounds sent and not executed: what the follower has to do yet. Time in which the machine slept or was
+    /// held back is none, or a pause would count as lag and prolong itself.
+    /// </summary>
+    public ulong UnexecutedNs { get; private set; }
 
     /// <summary>A record is about to be sent.</summary>
     public void Add(Record record, ulong nowNs)
@@ -47,11 +56,19 @@ internal sealed class SendWindow
         _unstored.Enqueue((record, bytes));
         UnstoredBytes += bytes;
         SentRound = record.EndRound;
+        ulong span = 0;
+        foreach (Round round in record.Rounds)
+        {
+            span += Math.Min(round.TimeNs - _lastTimeNs, MaxRoundSpanNs);
+            _lastTimeNs = round.TimeNs;
+        }
+        _unexecuted.Enqueue((record.EndRound, span));
+        UnexecutedNs += span;
         if (record.DigestAtEnd is { } digest) _digests.Enqueue((record.EndRound, digest));
     }
 
     /// <summary>The follower says how far it is. False: it says what cannot be, for instance to have what was not sent.</summary>
-    public bool Acknowledge(ulong storedRound, ulong executedRound, ulong executedTimeNs, ulong nowNs)
+    public bool Acknowledge(ulong storedRound, ulong executedRound, ulong nowNs)
     {
         if (storedRound > SentRound || executedRound > storedRound) return false;
         while (_unstored.TryPeek(out (Record Record, long Bytes) oldest) && oldest.Record.EndRound <= storedRound)
@@ -61,7 +78,12 @@ internal sealed class SendWindow
             _sentAtNs = nowNs;
         }
         StoredRound = Math.Max(StoredRound, storedRound);
-        if (executedRound > ExecutedRound) (ExecutedRound, ExecutedTimeNs) = (executedRound, executedTimeNs);
+        ExecutedRound = Math.Max(ExecutedRound, executedRound);
+        while (_unexecuted.TryPeek(out (ulong EndRound, ulong SpanNs) executed) && executed.EndRound <= ExecutedRound)
+        {
+            _unexecuted.Dequeue();
+            UnexecutedNs -= executed.SpanNs;
+        }
         return true;
     }
 

@@ -104,7 +104,7 @@ public static class LinkCodec
         Kind.StateAccepted => new StateAccepted(ReadStream(ref reader), ReadCount(ref reader)),
         Kind.StreamEnded => new StreamEnded(ReadStream(ref reader), ReadReason(ref reader)),
         Kind.RecordSent => ReadRecord(ref reader),
-        Kind.FollowerProgress => new FollowerProgress(ReadStream(ref reader), ReadCount(ref reader), ReadCount(ref reader), ReadCount(ref reader),
+        Kind.FollowerProgress => new FollowerProgress(ReadStream(ref reader), ReadCount(ref reader), ReadCount(ref reader),
             ReadCount(ref reader), reader.ReadDigest(), reader.Bool()),
         Kind.LeaderBeat => new LeaderBeat(ReadOptionalStream(ref reader), ReadConfiguration(ref reader), ReadCount(ref reader), ReadCount(ref reader)),
         Kind.FlushesStored => ReadFlushes(ref reader),
@@ -182,7 +182,6 @@ public static class LinkCodec
         WriteStream(writer, progress.Stream);
         writer.Varint(progress.StoredRound);
         writer.Varint(progress.ExecutedRound);
-        writer.Varint(progress.ExecutedTimeNs);
         writer.Varint(progress.DigestRound);
         writer.WriteDigest(progress.Digest);
         writer.Bool(progress.HasOpenClaim);

@@ -128,11 +128,10 @@ public sealed record RecordSent(StreamId Stream, Record Record, ulong ReleasedRo
 /// <param name="Stream">The stream.</param>
 /// <param name="StoredRound">It has stored all rounds before this one.</param>
 /// <param name="ExecutedRound">It has executed all rounds before this one.</param>
-/// <param name="ExecutedTimeNs">The time of the last of them.</param>
 /// <param name="DigestRound">Where it last took a digest.</param>
 /// <param name="Digest">That digest.</param>
 /// <param name="HasOpenClaim">It has asked the arbiter for the next term and does not know the outcome.</param>
-public sealed record FollowerProgress(StreamId Stream, ulong StoredRound, ulong ExecutedRound, ulong ExecutedTimeNs, ulong DigestRound, Digest Digest, bool HasOpenClaim) : LinkMessage;
+public sealed record FollowerProgress(StreamId Stream, ulong StoredRound, ulong ExecutedRound, ulong DigestRound, Digest Digest, bool HasOpenClaim) : LinkMessage;
 
 /// <summary>The leader's heartbeat, and its announcement of a new configuration.</summary>
 /// <param name="Stream">The stream, if any.</param>

@@ -19,7 +19,6 @@ internal sealed class ClaimDesk
     private Configuration? _wanted;
     private bool _isColdStart;
     private ulong _askedForTerm; // the term that a claim that was sent would begin; 0 for none
-    private ulong _nonce; // of the latest request
     private ulong _askedAtNs, _openSinceNs, _persistAskedTerm;
 
     public ClaimDesk(ReplicaContext context) => _context = context;
@@ -67,10 +66,10 @@ internal sealed class ClaimDesk
         if (_wanted is not null && !IsAsked) MarkAndAsk();
     }
 
-    /// <summary>Marks the disks with a term, if they are not.</summary>
+    /// <summary>Marks the disks with a term, if they are not marked with it or a newer one; 0 marks them stale whatever they are.</summary>
     public void Persist(ulong term)
     {
-        if (_persistAskedTerm == term) return;
+        if (term == 0 ? _persistAskedTerm == 0 : _persistAskedTerm >= term) return;
         _persistAskedTerm = term;
         _context.Emit(new PersistTerm(term));
     }
@@ -87,14 +86,11 @@ internal sealed class ClaimDesk
     /// <summary>The arbiter answered.</summary>
     public void Answered() => HasAnswered = true;
 
-    /// <summary>The number of the latest request: answers to later ones are news.</summary>
-    public ulong LatestNonce => _nonce;
-
     /// <summary>Asks the arbiter for the current configuration, not more often than the retry interval allows.</summary>
     public void Query()
     {
         if (_context.NowNs - _askedAtNs < _context.Settings.ArbiterRetryNs && _askedAtNs != 0) return;
-        Ask(new ArbiterQuery(_context.Machine, ++_nonce));
+        Ask(new ArbiterQuery(_context.Machine));
     }
 
     public void Tick()
@@ -102,7 +98,7 @@ internal sealed class ClaimDesk
         if (_wanted is null && !IsOpen) return;
         if (_context.NowNs - _askedAtNs < _context.Settings.ArbiterRetryNs) return;
         if (_wanted is not null) MarkAndAsk();
-        else Ask(new ArbiterQuery(_context.Machine, ++_nonce));
+        else Ask(new ArbiterQuery(_context.Machine));
     }
 
     private bool IsAsked => _wanted is not null && _askedForTerm == _wanted.Term;
@@ -118,7 +114,7 @@ internal sealed class ClaimDesk
             return;
         }
         _askedForTerm = _wanted.Term;
-        Ask(new ArbiterClaim(_context.Machine, ++_nonce, _context.Self, KnownTerm, _wanted, _isColdStart));
+        Ask(new ArbiterClaim(_context.Machine, _context.Self, KnownTerm, _wanted, _isColdStart));
     }
 
     private void Ask(ArbiterRequest request)

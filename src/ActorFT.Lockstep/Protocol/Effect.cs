@@ -72,6 +72,12 @@ public sealed record CompleteFlush(FlushId Flush) : Effect;
 /// <summary>Check this replica's own state (see <see cref="SelfChecked"/>) between rounds.</summary>
 public sealed record CheckSelf : Effect;
 
+/// <summary>
+/// The self-check found this replica faulty and there is no other: take its memory as it is, so that digests are of what is
+/// there and it can be copied. The fault has been raised.
+/// </summary>
+public sealed record AcceptMemory : Effect;
+
 /// <summary>Joining: discard the machine, mark the disks stale, be ready for state; report <see cref="StatePrepared"/>.</summary>
 /// <param name="Stream">The stream.</param>
 public sealed record PrepareForState(StreamId Stream) : Effect;
@@ -149,6 +155,8 @@ public enum ProtocolFaultKind : byte
     ActingWithoutArbiter = 9,
     /// <summary>The peer's hello does not fit.</summary>
     PeerRefused = 10,
+    /// <summary>The only copy of the machine has memory that changed without being written.</summary>
+    MemoryCorrupt = 11,
 }
 
 /// <summary>A fault that the protocol noticed.</summary>

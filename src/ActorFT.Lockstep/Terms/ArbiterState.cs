@@ -85,7 +85,7 @@ public sealed class ArbiterState
         {
             if (received.Request is not ArbiterClaim || _machines.Count >= MaxMachines)
             {
-                _effects.Add(new ReplyToServer(received.From, new ArbiterReply(machine, received.Request.Nonce, null)));
+                _effects.Add(new ReplyToServer(received.From, new ArbiterReply(machine, null)));
                 return;
             }
             _machines.Add(machine, entry = new Entry());
@@ -101,10 +101,10 @@ public sealed class ArbiterState
             entry.Storing = claim.Wanted;
             entry.Claim = received;
             _effects.Add(new StoreConfiguration(machine, claim.Wanted));
-            if (_repliesBeforeStored) _effects.Add(new ReplyToServer(received.From, new ArbiterReply(machine, claim.Nonce, claim.Wanted)));
+            if (_repliesBeforeStored) _effects.Add(new ReplyToServer(received.From, new ArbiterReply(machine, claim.Wanted)));
             return;
         }
-        _effects.Add(new ReplyToServer(received.From, new ArbiterReply(machine, received.Request.Nonce, entry.Current)));
+        _effects.Add(new ReplyToServer(received.From, new ArbiterReply(machine, entry.Current)));
     }
 
     private void Settle(ConfigurationStored stored)
@@ -113,7 +113,7 @@ public sealed class ArbiterState
         InvariantViolatedException.Require(entry.Storing.Term == (entry.Current?.Term ?? 0) + 1, "Terms rise by one.");
         entry.Current = entry.Storing;
         entry.Storing = null;
-        _effects.Add(new ReplyToServer(entry.Claim!.From, new ArbiterReply(stored.Machine, entry.Claim.Request.Nonce, entry.Current)));
+        _effects.Add(new ReplyToServer(entry.Claim!.From, new ArbiterReply(stored.Machine, entry.Current)));
         while (entry.Storing is null && entry.Waiting.TryDequeue(out ArbiterRequestReceived? waiting)) Answer(stored.Machine, entry, waiting);
     }
 

@@ -1,0 +1,85 @@
+using ActorFT.Lockstep.Records;
+using ActorFT.Lockstep.Terms;
+using ActorFT.Machine.IO;
+using ActorFT.Simulation.Toy;
+using ActorFT.Simulation.World;
+
+namespace ActorFT.Simulation.Checkers;
+
+/// <summary>Rule 6. No divergence outlives the run: whatever was flipped, the pair that is whole in the end is equal.</summary>
+internal sealed class DivergenceChecker(SimWorld world) : Checker(world)
+{
+    public override void AtEnd()
+    {
+        if (World.Servers.Any(server => server.Process is { Machine.IsSound: false }))
+            Fail("divergence is a fault", "a replica whose memory was flipped is in lockstep at the end");
+        SimProcess leader = World.Servers[0].Process!, follower = World.Servers[1].Process!;
+        if (!leader.IsLeading) (leader, follower) = (follower, leader);
+        ulong round = follower.Machine!.Round;
+        if (leader.Registers[round] != follower.Machine.Accumulator) Fail("divergence is a fault", $"the replicas differ at round {round} at the end");
+    }
+}
+
+/// <summary>Rule 4, time. The machine's time never falls and is real time: after a failover as before.</summary>
+internal sealed class ClockChecker(SimWorld world) : Checker(world)
+{
+    private const ulong ToleranceNs = 80_000_000; // the slowest link's delay, and the drift of two clocks
+
+    private readonly Dictionary<ulong, ulong> _bootedAtNs = [], _latestNs = []; // by life; the latest time of which something left
+
+    public override void OnReleased(SimProcess process, MachineOutput output, OutputId id)
+    {
+        if (process.Times.TryGetValue(id.Round, out ulong time)) _latestNs[id.Life] = Math.Max(_latestNs.GetValueOrDefault(id.Life), time);
+    }
+
+    public override void OnLead(SimProcess process, Configuration configuration)
+    {
+        ToyMachine machine = process.Machine!;
+        if (machine.Round == 0) _bootedAtNs[machine.Life] = World.NowNs;
+    }
+
+    public override void OnLeaderRound(SimProcess process, Round round, IReadOnlyList<MachineOutput> outputs)
+    {
+        ulong life = process.Machine!.Life;
+        if (World.Arbiter.Durable?.Leader == process.Self && round.TimeNs < _latestNs.GetValueOrDefault(life))
+            Fail("time never falls", $"a round has time {round.TimeNs}, after outputs of time {_latestNs[life]} left");
+        ulong real = World.NowNs - _bootedAtNs[life];
+        if (round.TimeNs > real + ToleranceNs) Fail("time is real time", $"a round of {process.Self.Server} has time {round.TimeNs / 1_000_000} ms, {real / 1_000_000} ms after power-on");
+    }
+}
+
+/// <summary>Everything is bounded: what waits at either side, and how far they are apart.</summary>
+internal sealed class BoundsChecker(SimWorld world) : Checker(world)
+{
+    private const ulong LagSlackNs = 12_000_000;     // the open record, and a round that was begun
+    private const int MaxBuffered = 4000;
+    private const long HeldSlackBytes = 1 << 20;
+
+    public override void AfterStep(SimProcess process)
+    {
+        Lockstep.Protocol.ReplicaStatus status = process.Protocol.Status;
+        if (status.LagNs > World.Options.Settings.LagLimitNs + LagSlackNs)
+            Fail("everything is bounded", $"{process.Self.Server}'s follower lags {status.LagNs / 1_000_000} ms, where {World.Options.Settings.LagLimitNs / 1_000_000} ms are the limit");
+        if (status.BufferedRecords > MaxBuffered || status.HeldBytes > World.Options.Settings.MaxHeldBytes + HeldSlackBytes)
+            Fail("everything is bounded", $"{process.Self.Server} keeps {status.BufferedRecords} records and holds {status.HeldBytes} bytes");
+        if (status.PacePercent is > 0 and < 100) World.Count("leader slowed");
+    }
+}
+
+/// <summary>Disks are a mirror: when nothing is in flight any more, both copies are equal.</summary>
+internal sealed class MirrorChecker(SimWorld world) : Checker(world)
+{
+    public override void AtEnd()
+    {
+        SimProcess leader = World.Servers[0].Process!, follower = World.Servers[1].Process!;
+        if (!leader.IsLeading) (leader, follower) = (follower, leader);
+        foreach (int block in Enumerable.Range(0, ToyMachine.DiskBlocks))
+        {
+            if (leader.Server.Disk.Read(block).AsSpan().SequenceEqual(follower.Server.Disk.Read(block))) continue;
+            ulong newest = Math.Max(leader.Server.Disk.Version(block), follower.Server.Disk.Version(block));
+            // A write that one side has done and the machine has not heard of yet.
+            if (leader.Machine!.PendingRequests.Concat(follower.Machine!.PendingRequests).Any(request => leader.Machine.Version(request.RequestId) == newest)) continue;
+            Fail("disks are a mirror", $"block {block} is version {leader.Server.Disk.Version(block):x} at the leader and {follower.Server.Disk.Version(block):x} at the follower");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+using ActorFT.Lockstep.Protocol;
+
+namespace ActorFT.Simulation.World;
+
+/// <summary>Each kind of fault that the simulation knows.</summary>
+internal enum FaultKind
+{
+    CrashKeepingDisk,
+    CrashLosingUnsynced,
+    SilentPowerLoss,
+    BothCrash,
+    Hang,
+    CutOnePath,
+    CutBothPaths,
+    OneWayPartition,
+    FullPartition,
+    SlowLink,
+    LossyLink,
+    DoublingLink,
+    CorruptedFrame,
+    ArbiterCrash,
+    ArbiterCutOff,
+    ArbiterLossy,
+    SlowPeer,
+    BitFlip,
+    HandOver,
+    Leave,
+    IsolatePeer,
+}
+
+/// <summary>Does faults, each with its end; counts each one that really happened.</summary>
+internal sealed class SimFaults(SimWorld world)
+{
+    private const ulong Ms = 1_000_000;
+    private bool _isHealed;
+
+    public double DropChance { get; private set; }
+    public double DuplicateChance { get; private set; }
+    public double CorruptChance { get; private set; }
+    public double ArbiterDropChance { get; private set; }
+    public ulong JitterNs { get; private set; } = 200_000;
+
+    public void Begin() => world.After(world.Random.Between(1, 2 * world.Options.MeanFaultGapNs), Next);
+
+    private void Next()
+    {
+        if (_isHealed) return;
+        FaultKind kind = world.Options.Faults[world.Random.Below(world.Options.Faults.Count)];
+        if (Do(kind))
+        {
+            world.Count($"fault: {kind}");
+            world.Trace("fault", kind.ToString());
+        }
+        Begin();
+    }
+
+    private SimServer AnyServer => world.Servers[world.Random.Below(2)];
+
+    private bool Do(FaultKind kind)
+    {
+        ulong lasting = world.Random.Between(20 * Ms, 900 * Ms);
+        switch (kind)
+        {
+            case FaultKind.CrashKeepingDisk: return Crash(AnyServer, isSilent: false, loses: false);
+            case FaultKind.CrashLosingUnsynced: return Crash(AnyServer, isSilent: false, loses: true);
+            case FaultKind.SilentPowerLoss: return Crash(AnyServer, isSilent: true, loses: true);
+            case FaultKind.BothCrash:
+                if (!world.Random.Chance(0.3)) return false;
+                bool loses = world.Random.Chance(0.5);
+                return Crash(world.Servers[0], isSilent: false, loses) & Crash(world.Servers[1], isSilent: false, loses);
+            case FaultKind.Hang: return Hang(AnyServer, lasting);
+            case FaultKind.CutOnePath:
+                SimPath path = world.Paths[world.Random.Below(2)];
+                path.IsCut = true;
+                Undo(lasting, () => path.IsCut = false);
+                return true;
+            case FaultKind.CutBothPaths:
+                foreach (SimPath each in world.Paths) each.IsCut = true;
+                Undo(lasting, () => { foreach (SimPath each in world.Paths) each.IsCut = false; });
+                return true;
+            case FaultKind.OneWayPartition: return Swallow(lasting, world.Random.Below(2));
+            case FaultKind.FullPartition: return Swallow(lasting, 0) & Swallow(lasting, 1);
+            case FaultKind.SlowLink:
+                SimPath slow = world.Paths[world.Random.Below(2)];
+                slow.ExtraDelayNs = world.Random.Between(2, 60) * Ms;
+                Undo(lasting, () => slow.ExtraDelayNs = 0);
+                return true;
+            case FaultKind.LossyLink:
+                DropChance = world.Random.Between(1, 20) / 100.0;
+                Undo(lasting, () => DropChance = 0);
+                return true;
+            case FaultKind.DoublingLink:
+                DuplicateChance = 0.3;
+                JitterNs = 3 * Ms;
+                Undo(lasting, () => (DuplicateChance, JitterNs) = (0, 200_000));
+                return true;
+            case FaultKind.CorruptedFrame:
+                CorruptChance = 0.01;
+                Undo(50 * Ms, () => CorruptChance = 0);
+                return true;
+            case FaultKind.ArbiterCrash:
+                if (!world.Arbiter.IsAlive) return false;
+                world.Arbiter.Crash();
+                Undo(lasting, world.Arbiter.Start);
+                return true;
+            case FaultKind.ArbiterCutOff:
+                string server = AnyServer.Name;
+                world.Arbiter.CutOff.Add(server);
+                Undo(lasting, () => world.Arbiter.CutOff.Remove(server));
+                return true;
+            case FaultKind.ArbiterLossy:
+                ArbiterDropChance = 0.5;
+                Undo(lasting, () => ArbiterDropChance = 0);
+                return true;
+            case FaultKind.SlowPeer:
+                SimServer sick = AnyServer;
+                sick.SlowFactor = world.Random.Between(20, 400);
+                Undo(lasting, () => sick.SlowFactor = 1);
+                return true;
+            case FaultKind.BitFlip: return Flip();
+            case FaultKind.HandOver: return Tell(process => process.IsDuplex && process.IsLeading, now => new HandOverRequested(now));
+            case FaultKind.Leave: return Tell(process => process.IsDuplex && world.Random.Chance(0.5), now => new LeaveRequested(now));
+            case FaultKind.IsolatePeer: return Tell(process => process.IsDuplex && process.IsLeading, now => new IsolatePeerRequested(now, "the operator says so"));
+            default: return false;
+        }
+    }
+
+    private bool Crash(SimServer server, bool isSilent, bool loses)
+    {
+        if (!server.IsRunning) return false;
+        server.Crash(isSilent, loses);
+        Undo(world.Random.Between(5 * Ms, 1200 * Ms), server.Start);
+        return true;
+    }
+
+    private bool Hang(SimServer server, ulong forNs)
+    {
+        if (server.Process is not { IsHung: false } process) return false;
+        process.Hang();
+        Undo(forNs, process.Wake);
+        return true;
+    }
+
+    private bool Swallow(ulong forNs, int side)
+    {
+        foreach (SimPath path in world.Paths) path.SwallowsFrom[side] = true;
+        Undo(forNs, () => { foreach (SimPath path in world.Paths) path.SwallowsFrom[side] = false; });
+        return true;
+    }
+
+    // Only in lockstep, and one at a time: alone, or with both replicas hurt, nobody could know.
+    private bool Flip()
+    {
+        if (world.IsAnyTainted || !world.IsDuplex) return false;
+        SimProcess process = AnyServer.Process!;
+        if (process.Machine is null) return false;
+        process.IsTainted = true;
+        process.Machine.Flip(world.Random.Below(Toy.ToyMachine.PageCount * Toy.ToyMachine.WordsPerPage), world.Random.Below(64));
+        return true;
+    }
+
+    private bool Tell(Func<SimProcess, bool> which, Func<ulong, ProtocolEvent> what)
+    {
+        if (world.Servers.Select(server => server.Process).FirstOrDefault(process => process is { IsHung: false } && which(process)) is not { } process) return false;
+        process.Deliver(what);
+        return true;
+    }
+
+    private readonly List<Action> _undo = [];
+
+    private void Undo(ulong afterNs, Action undo)
+    {
+        bool isDone = false;
+        Action once = () =>
+        {
+            if (isDone) return;
+            isDone = true;
+            undo();
+        };
+        _undo.Add(once);
+        world.After(afterNs, once);
+    }
+
+    /// <summary>From here on nothing goes wrong any more.</summary>
+    public void Heal()
+    {
+        _isHealed = true;
+        foreach (Action undo in _undo) undo();
+        (DropChance, DuplicateChance, CorruptChance, ArbiterDropChance) = (0, 0, 0, 0);
+        foreach (SimServer server in world.Servers) server.Start();
+    }
+}

@@ -1,0 +1,60 @@
+using ActorFT.Lockstep.Protocol;
+
+namespace ActorFT.Simulation.World;
+
+/// <summary>What a seed decides before anything runs: settings, which faults, for how long.</summary>
+internal sealed record SimOptions
+{
+    private const ulong Ms = 1_000_000;
+
+    public required ulong Seed { get; init; }
+    public required LockstepSettings Settings { get; init; }
+    public required IReadOnlyList<FaultKind> Faults { get; init; }
+    public required ulong ChaosNs { get; init; }
+    public required ulong MeanFaultGapNs { get; init; }
+    public PlantedBug Bug => Settings.Bug;
+    public ulong TickNs { get; init; } = 5 * Ms;
+
+    /// <summary>After the last fault the pair must be duplex within this: a few claim, transfer and re-protection times.</summary>
+    public ulong LivenessBoundNs { get; init; } = 8000 * Ms;
+
+    public static SimOptions Of(ulong seed, PlantedBug bug = PlantedBug.None)
+    {
+        var random = new SimRandom(seed * 0x5851F42D4C957F2D + 1);
+        FaultKind[] all = Enum.GetValues<FaultKind>();
+        // Swarm: each seed has some kinds of fault only, so that no kind hides what another would show.
+        FaultKind[] chosen = [.. all.Where(_ => random.Chance(0.45))];
+        if (chosen.Length == 0) chosen = all;
+        CommitMode commit = random.Pick(CommitMode.Received, CommitMode.Verified);
+        return new SimOptions
+        {
+            Seed = seed,
+            Faults = chosen,
+            ChaosNs = random.Between(1500, 4000) * Ms,
+            MeanFaultGapNs = random.Pick(60UL, 150UL, 400UL) * Ms,
+            Settings = new LockstepSettings
+            {
+                Commit = commit,
+                Bug = bug,
+                SilenceNs = random.Between(150, 400) * Ms,
+                LinkDownGraceNs = random.Between(5, 30) * Ms,
+                FollowerClaimDelayNs = random.Between(10, 60) * Ms,
+                ArbiterRetryNs = random.Between(20, 100) * Ms,
+                ArbiterTimeoutNs = 500 * Ms,
+                HeartbeatNs = random.Between(15, 40) * Ms,
+                ResendNs = random.Between(20, 60) * Ms,
+                HelloNs = random.Between(30, 100) * Ms,
+                LagLimitNs = random.Between(100, 250) * Ms,
+                SlowFollowerNs = 1500 * Ms,
+                FinalPassPages = random.Below(4),
+                MaxPasses = 6,
+                JoinStallNs = 700 * Ms,
+                ReprotectDelayNs = 50 * Ms,
+                MaxIsolations = 1000,
+                HandOverTimeoutNs = 400 * Ms,
+                FirstBootWaitNs = 300 * Ms,
+                OnDivergence = random.Pick(DivergencePolicy.IsolateFollower, DivergencePolicy.IsolateLeader),
+            },
+        };
+    }
+}

@@ -1,0 +1,227 @@
+using ActorFT.Lockstep.Messages;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Lockstep.Terms;
+using ActorFT.Machine.IO;
+using ActorFT.Machine.State;
+using ActorFT.Simulation.Toy;
+
+namespace ActorFT.Simulation.World;
+
+/// <summary>
+/// One run of the program on one server: the shell around <see cref="ReplicaProtocol"/>, as the actors are in the product. This part
+/// feeds events and does effects; the others run rounds, disks and state transfer.
+/// </summary>
+internal sealed partial class SimProcess
+{
+    private readonly Queue<ProtocolEvent> _events = new();
+    private readonly Queue<(Func<ulong, ProtocolEvent> Make, Action? Before)> _deferred = new();
+    private readonly double _drift;
+    private readonly ulong _clockOffset;
+    private bool _isStepping;
+
+    public SimProcess(SimWorld world, SimServer server, ulong incarnation)
+    {
+        (World, Server, Self) = (world, server, new Member(server.Name, incarnation));
+        _drift = (world.Random.Below(101) - 50) * 1e-6;
+        _clockOffset = world.Random.Between(1_000_000, 1_000_000_000_000);
+        string peer = world.Servers[1 - server.Index].Name;
+        Protocol = new ReplicaProtocol(new ReplicaIdentity(Self, peer, SimWorld.MachineName, new Digest(1, 2)), world.Options.Settings);
+    }
+
+    public SimWorld World { get; }
+    public SimServer Server { get; }
+    public Member Self { get; }
+    public ReplicaProtocol Protocol { get; }
+    public int[] Connections { get; } = new int[2];
+    public DeliveryTracker Tracker { get; } = new();
+    public ToyMachine? Machine { get; private set; }
+    public bool IsDead { get; private set; }
+    public bool IsHung { get; private set; }
+
+    /// <summary>Holds the machine's state: it leads, or has loaded it and follows.</summary>
+    public bool HasState => Machine is not null && (IsLeading || _isFollowing);
+    public bool IsLeading { get; private set; }
+    public Configuration? LeadsIn { get; private set; }
+    public bool IsTainted { get; set; }
+
+    /// <summary>The round from which it leads.</summary>
+    public ulong PromotedRound { get; private set; }
+    public bool IsDuplex => Protocol.Status.IsDuplex;
+
+    private bool _isFollowing;
+
+    /// <summary>What it executed: the register after each round, and the content of each output.</summary>
+    public Dictionary<ulong, ulong> Registers { get; } = [];
+    public Dictionary<ulong, ulong> Times { get; } = [];
+    public Dictionary<OutputId, ulong> Executed { get; } = [];
+
+    private readonly HashSet<OutputId> _diskWrites = [];
+
+    /// <summary>Whether an output goes to the disk: each server does those itself.</summary>
+    public bool IsDiskWrite(OutputId id) => _diskWrites.Contains(id);
+
+    private ulong LocalNow => _clockOffset + World.NowNs + (ulong)(World.NowNs * _drift);
+
+    public void Start()
+    {
+        Feed(new Started(LocalNow, Server.Disk.TermMark));
+        Tick();
+    }
+
+    private void Tick()
+    {
+        if (IsDead) return;
+        Deliver(now => new TimerTick(now));
+        World.After(World.Options.TickNs, Tick);
+    }
+
+    /// <summary>An event arrives from outside; a hung process gets it when it wakes.</summary>
+    public void Deliver(Func<ulong, ProtocolEvent> make, Action? before = null)
+    {
+        if (IsDead) return;
+        if (IsHung)
+        {
+            if (make(LocalNow) is not TimerTick || _deferred.Count == 0) _deferred.Enqueue((make, before));
+            return;
+        }
+        before?.Invoke();
+        Feed(make(LocalNow));
+    }
+
+    public void Hang() => IsHung = true;
+
+    public void Wake()
+    {
+        if (!IsHung || IsDead) return;
+        IsHung = false;
+        while (_deferred.TryDequeue(out (Func<ulong, ProtocolEvent> Make, Action? Before) next)) Deliver(next.Make, next.Before);
+        PumpRounds();
+        PumpRecord();
+    }
+
+    public void Die()
+    {
+        IsDead = true;
+        IsLeading = _isFollowing = false;
+        Machine = null;
+        AbandonDisk(isCrash: true);
+    }
+
+    private void Feed(ProtocolEvent happened)
+    {
+        _events.Enqueue(happened);
+        if (_isStepping) return;
+        _isStepping = true;
+        while (!IsDead && _events.TryDequeue(out ProtocolEvent? next))
+        {
+            World.TraceEvent(this, next);
+            IReadOnlyList<Effect> effects;
+            try
+            {
+                effects = Protocol.Step(next);
+            }
+            catch (Lockstep.InvariantViolatedException exception)
+            {
+                throw new SimulationFailure("no invariant breaks", $"{Self.Server} in {next.GetType().Name}: {exception.Message}");
+            }
+            foreach (Effect effect in effects)
+            {
+                World.TraceEffect(this, effect);
+                Do(effect);
+            }
+            foreach (Checkers.Checker checker in World.Checkers) checker.AfterStep(this);
+        }
+        _isStepping = false;
+    }
+
+    private void Do(Effect effect)
+    {
+        switch (effect)
+        {
+            case SendLink send: Send(send); break;
+            case AskArbiter ask: World.Arbiter.Ask(this, ask.Request); break;
+            case PersistTerm persist: Persist(persist.Term); break;
+            case BootMachine: Boot(); break;
+            case Lead lead: BeginLeading(lead.Configuration); break;
+            case Follow: BeginFollowing(); break;
+            case Fence fence: BeFenced(fence.Reason); break;
+            case SetPace pace: ChangePace(pace.Percent); break;
+            case TakeDigest digest: Feed(new DigestComputed(LocalNow, digest.Round, Machine!.ComputeDigest())); break;
+            case Perform perform: PerformAll(perform.Outputs); break;
+            case ExecuteRecord execute: BeginRecord(execute.Record); break;
+            case CompleteFlush complete: AddInput(new BlockCompleted(0, complete.Flush.RequestId, BlockStatus.Ok, default)); break;
+            case CheckSelf: CheckOneself(); break;
+            case AcceptMemory:
+                Machine!.AcceptMemory();
+                IsTainted = false;
+                break;
+            case PrepareForState prepare: Prepare(prepare.Stream); break;
+            case LoadBatch load: Load(load.Batch); break;
+            case LoadState load: FinishLoading(load); break;
+            case StreamState stream: StreamPass(stream); break;
+            case StreamFinalState stream: RequestFinalState(stream); break;
+            case StopStreaming stop: StopStream(stop.Stream); break;
+            case RaiseFault fault: World.Count($"fault raised: {fault.Fault.Kind}"); break;
+            case LeaveCompleted: World.After(0, () => Server.StopInOrder(this)); break;
+        }
+    }
+
+    private void Send(SendLink send)
+    {
+        byte[] frame = SimPath.Encode(send.Envelope);
+        for (int path = 0; path < World.Paths.Length; path++)
+            if (send.Path is null || send.Path == path) World.Paths[path].Send(this, send.Channel, frame);
+    }
+
+    private void CheckOneself()
+    {
+        if (Machine is null) return; // fenced by a later event
+        bool isSound = Machine.IsSound;
+        World.Count(isSound ? "self-check sound" : "self-check found a fault");
+        Feed(new SelfChecked(LocalNow, isSound, [new ComponentDigest("memory", Machine.ComputeDigest())]));
+    }
+
+    private void Boot()
+    {
+        foreach (Checkers.Checker checker in World.Checkers) checker.OnBoot(this);
+        Machine = new ToyMachine(++World.Lives);
+        IsTainted = false;
+        Registers.Clear();
+        Executed.Clear();
+        World.Count("cold boot");
+    }
+
+    private void BeginLeading(Configuration configuration)
+    {
+        (IsLeading, _isFollowing, LeadsIn) = (true, false, configuration);
+        if (Machine!.Round != 0) World.Count(configuration.Follower is null ? "failover" : "hand-over done");
+        PromotedRound = Machine.Round;
+        TakeOverInputs();
+        foreach (Checkers.Checker checker in World.Checkers) checker.OnLead(this, configuration);
+        World.After(0, () => { foreach (Checkers.Checker checker in World.Checkers) checker.AfterLead(this); });
+        PumpRounds();
+    }
+
+    private void BeginFollowing()
+    {
+        if (IsLeading) KeepCompletions();
+        (IsLeading, _isFollowing, LeadsIn) = (false, true, null);
+        Tracker.Follow(Machine!.Round);
+        _roundGeneration++;
+        _isRoundRunning = false;
+    }
+
+    private void BeFenced(string reason)
+    {
+        foreach (Checkers.Checker checker in World.Checkers) checker.OnFence(this, reason);
+        (IsLeading, _isFollowing, LeadsIn, Machine) = (false, false, null, null);
+        _roundGeneration++;
+        _isRoundRunning = false;
+        _record = null;
+        _streaming = null;
+        _inputs.Clear();
+        _completions.Clear();
+        AbandonDisk(isCrash: false);
+        World.Count("fenced");
+    }
+}

@@ -1,0 +1,150 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Machine.IO;
+using ActorFT.Simulation.Checkers;
+
+namespace ActorFT.Simulation.World;
+
+/// <summary>A rule of design.md §3 was broken.</summary>
+internal sealed class SimulationFailure(string rule, string what) : Exception($"Rule \"{rule}\" is broken: {what}.")
+{
+    public string Rule { get; } = rule;
+}
+
+/// <summary>
+/// Everything: two servers, two paths, an arbiter, clients, in one thread under one seed. First a safety phase full of faults with
+/// every rule checked after every step, then a calm one in which the pair must become whole again.
+/// </summary>
+internal sealed class SimWorld
+{
+    public const string MachineName = "toy";
+
+    private const ulong StaysWholeNs = 250_000_000;
+
+    private readonly PriorityQueue<Action, (ulong TimeNs, ulong Order)> _queue = new();
+    private readonly XxHash64 _traceHash = new();
+    private readonly Action<string>? _trace;
+    private readonly SimClient[] _clients;
+    private ulong _order;
+
+    public SimWorld(SimOptions options, SortedDictionary<string, long> counts, Action<string>? trace)
+    {
+        (Options, Counts, _trace) = (options, counts, trace);
+        Random = new SimRandom(options.Seed);
+        Servers = [new SimServer(this, 0, "server-a"), new SimServer(this, 1, "server-b")];
+        Paths = [new SimPath(this, 0), new SimPath(this, 1)];
+        Faults = new SimFaults(this);
+        Arbiter = new SimArbiter(this);
+        Checkers = Checker.All(this);
+        _clients = [new SimClient(this, 1), new SimClient(this, 2)];
+    }
+
+    public SimOptions Options { get; }
+    public SortedDictionary<string, long> Counts { get; }
+    public SimRandom Random { get; }
+    public SimServer[] Servers { get; }
+    public SimPath[] Paths { get; }
+    public SimFaults Faults { get; }
+    public SimArbiter Arbiter { get; }
+    public IReadOnlyList<Checker> Checkers { get; }
+    public ulong NowNs { get; private set; }
+    public ulong Lives { get; set; }
+    public ulong Incarnations { get; set; }
+    public ulong TraceHash => _traceHash.GetCurrentHashAsUInt64();
+    public bool IsAnyTainted => Servers.Any(server => server.Process is { IsTainted: true });
+
+    /// <summary>Whether the pair is whole: one leads, the other follows, and both know.</summary>
+    public bool IsDuplex => Servers.All(server => server.Process is { IsDuplex: true, IsHung: false })
+        && Servers.Count(server => server.Process!.IsLeading) == 1 && Arbiter.Durable?.Follower is not null;
+
+    public void After(ulong delayNs, Action action) => At(NowNs + delayNs, action);
+
+    public void At(ulong timeNs, Action action) => _queue.Enqueue(action, (Math.Max(timeNs, NowNs), _order++));
+
+    public void Count(string what) => Counts[what] = Counts.GetValueOrDefault(what) + 1;
+
+    /// <summary>The whole run. Throws <see cref="SimulationFailure"/>.</summary>
+    public void Run()
+    {
+        After(0, Servers[0].Start);
+        After(Random.Between(0, 400_000_000), Servers[1].Start);
+        TickPaths();
+        foreach (SimClient client in _clients) client.Start();
+        Faults.Begin();
+        RunUntil(Options.ChaosNs);
+        Trace("world", "heals");
+        Faults.Heal();
+        RunUntilDuplex();
+        foreach (SimClient client in _clients) client.Check();
+        foreach (Checker checker in Checkers) checker.AtEnd();
+        Count(Options.Settings.Commit == CommitMode.Verified ? "runs in verified" : "runs in received");
+    }
+
+    private void RunUntilDuplex()
+    {
+        ulong limit = NowNs + Options.LivenessBoundNs, wholeSinceNs = NowNs;
+        while (NowNs - wholeSinceNs < StaysWholeNs)
+        {
+            if (NowNs >= limit) throw new SimulationFailure("whole again within the bound", Describe());
+            RunUntil(NowNs + 5_000_000);
+            if (!IsDuplex || !_clients.All(client => client.WasServedSince(Options.ChaosNs))) wholeSinceNs = NowNs;
+        }
+    }
+
+    private string Describe() => $"{string.Join("; ", Servers.Select(server => $"{server.Name} {server.Process?.Protocol.Status.ToString() ?? "down"}"))}; arbiter {Arbiter.Durable}; "
+        + $"clients served at {string.Join(", ", _clients.Select(client => client.ServedAtNs / 1_000_000))} of {NowNs / 1_000_000} ms";
+
+    private void RunUntil(ulong timeNs)
+    {
+        while (_queue.TryPeek(out _, out (ulong TimeNs, ulong Order) next) && next.TimeNs <= timeNs)
+        {
+            Action action = _queue.Dequeue();
+            NowNs = next.TimeNs;
+            action();
+        }
+        NowNs = timeNs;
+    }
+
+    private void TickPaths()
+    {
+        foreach (SimPath path in Paths) path.Tick();
+        After(10_000_000, TickPaths);
+    }
+
+    /// <summary>A frame left: it reaches every client.</summary>
+    public void OnFrame(ReadOnlyMemory<byte> frame)
+    {
+        foreach (SimClient client in _clients) After(50_000, () => client.OnFrame(frame.Span));
+    }
+
+    /// <summary>A client's frame reaches whoever has its NIC open, were it two.</summary>
+    public void SendFrame(byte[] frame)
+    {
+        foreach (SimServer server in Servers)
+            if (server.Process is { IsLeading: true, IsHung: false } process) After(50_000, () => process.AddInput(new FrameReceived(0, frame)));
+    }
+
+    public void TraceEvent(SimProcess process, ProtocolEvent happened)
+    {
+        Mix(process.Server.Index, happened.GetType().Name);
+        if (_trace is not null && happened is not TimerTick) Trace(process.Server.Name, happened.ToString());
+    }
+
+    public void TraceEffect(SimProcess process, Effect effect)
+    {
+        Mix(process.Server.Index + 2, effect.GetType().Name);
+        if (_trace is not null) Trace(process.Server.Name, $"  -> {effect}");
+    }
+
+    public void Trace(string who, string what) => _trace?.Invoke($"{NowNs / 1e6,10:F3} ms {who}: {what}");
+
+    private void Mix(int who, string what)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, NowNs);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes[8..], who);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes[12..], what.Length << 8 | what[0]);
+        _traceHash.Append(bytes);
+    }
+}
