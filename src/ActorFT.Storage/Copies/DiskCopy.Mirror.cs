@@ -1,3 +1,4 @@
+using System.Buffers;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
 
@@ -142,19 +143,46 @@ public sealed partial class DiskCopy
     {
         long first = Geometry.RegionOffset(region) / DiskGeometry.BlockBytes;
         var checks = new BlockCheck[Geometry.RegionBlockCount(region)];
-        byte[] content = new byte[DiskGeometry.BlockBytes];
-        for (int i = 0; i < checks.Length; i++)
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ReadChunkBlocks * DiskGeometry.BlockBytes);
+        try
         {
-            long block = first + i;
-            Span<byte> bytes = content.AsSpan(0, Geometry.BlockLength(block));
-            BlockIoException? cause = null;
-            bool isGood = TryReadBlockAgain(block, bytes, ref cause);
-            ulong actual = cause is null ? BlockHash.Compute(_blockSeed, block, bytes) : BlockHash.Unknown;
-            ulong stored = actual;
-            if (!isGood) lock (_gate) stored = _checksums.Get(block);
-            checks[i] = new BlockCheck(stored, actual);
+            for (int done = 0; done < checks.Length; done += ReadChunkBlocks)
+            {
+                int count = Math.Min(ReadChunkBlocks, checks.Length - done);
+                long end = Math.Min((first + done + count) * DiskGeometry.BlockBytes, Geometry.CapacityBytes);
+                CheckBlocks(first + done, buffer.AsSpan(0, (int)(end - (first + done) * DiskGeometry.BlockBytes)), checks.AsSpan(done, count));
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
         return checks;
+    }
+
+    private void CheckBlocks(long first, Span<byte> buffer, Span<BlockCheck> checks)
+    {
+        List<long>? bad = null;
+        BlockIoException? cause = null;
+        ReadBlocks(first, checks.Length, buffer, ref bad, ref cause);
+        for (int i = 0; i < checks.Length; i++)
+        {
+            ulong actual = BlockHash.Compute(_blockSeed, first + i, BlockOf(buffer, i));
+            checks[i] = new BlockCheck(actual, actual);
+        }
+        if (bad is null) return;
+        Interlocked.Add(ref _corruptBlocksFound, bad.Count);
+        foreach (long block in bad)
+        {
+            // Once more by itself: to tell content that is wrong from a block that cannot be read.
+            Span<byte> content = BlockOf(buffer, (int)(block - first));
+            BlockIoException? blockCause = null;
+            bool isGood = TryReadBlockAgain(block, content, ref blockCause);
+            ulong actual = blockCause is null ? BlockHash.Compute(_blockSeed, block, content) : BlockHash.Unknown;
+            ulong stored = actual;
+            if (!isGood) lock (_gate) stored = _checksums.Get(block);
+            checks[(int)(block - first)] = new BlockCheck(stored, actual);
+        }
     }
 
     /// <summary>

@@ -84,7 +84,10 @@ public static class DiskCopyFiles
             HostBlockFile metadata = OpenOrMake(settings.EffectiveMetadataPath, "metadata", made, opened);
             (IBlockFile wrappedImage, FaultInjectingBlockFile? imageFaults) = Wrap(image, settings);
             (IBlockFile wrappedMetadata, FaultInjectingBlockFile? metadataFaults) = Wrap(metadata, settings);
-            return new OpenedCopy(DiskCopy.Create(wrappedImage, wrappedMetadata, settings.Name, geometry, diskId, role, settings.Options, replaceMetadata), imageFaults, metadataFaults);
+            DiskCopy copy = DiskCopy.Create(wrappedImage, wrappedMetadata, settings.Name, geometry, diskId, role, settings.Options, replaceMetadata);
+            // The files' names must be as durable as what is flushed into them. Best effort: some file systems know no such flush.
+            if (OperatingSystem.IsLinux()) foreach (string path in made) _ = LinuxFile.SyncFolder(Path.GetDirectoryName(path)!);
+            return new OpenedCopy(copy, imageFaults, metadataFaults);
         }
         catch (Exception e)
         {

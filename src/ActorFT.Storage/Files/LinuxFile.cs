@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ActorFT.Storage.Files;
 
-/// <summary>The two system calls that .NET does not offer. Elsewhere than on Linux callers take the portable way.</summary>
+/// <summary>The few system calls that .NET does not offer. Elsewhere than on Linux callers take the portable way.</summary>
 internal static class LinuxFile
 {
     // fallocate(2): modes from linux/falloc.h.
@@ -24,6 +24,19 @@ internal static class LinuxFile
 
     /// <summary>fdatasync: data and the metadata needed to read it back; 0, or the errno.</summary>
     internal static int SyncData(SafeFileHandle file) => Call(() => Fdatasync(file));
+
+    [DllImport("libc", EntryPoint = "open", SetLastError = true)]
+    private static extern int OpenRaw([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags);
+
+    /// <summary>Makes the names in a folder durable: a file made there is still there after a crash. 0, or the errno.</summary>
+    internal static int SyncFolder(string path)
+    {
+        const int readOnlyCloseOnExec = 0x80000; // O_RDONLY | O_CLOEXEC
+        int descriptor = OpenRaw(path, readOnlyCloseOnExec);
+        if (descriptor < 0) return Marshal.GetLastPInvokeError();
+        using var folder = new SafeFileHandle(descriptor, ownsHandle: true);
+        return SyncData(folder);
+    }
 
     private static int Call(Func<int> systemCall)
     {

@@ -86,8 +86,11 @@ public class ScrubTests
     public void Scrub_BlockTheDeviceCannotRead_IsAttributedToThatCopy()
     {
         (Side first, Side second) = EqualCopies(3);
-        second.Faults.Inject(new InjectedFault(InjectedFaultKind.IoError, FaultOperations.Read, 5 * 4096, 4096, Count: 1));
-        Assert.Equal([new ScrubFinding(5, BlockVerdict.SecondWrong)], Scrub(first, second).Findings);
+        second.Faults.Inject(new InjectedFault(InjectedFaultKind.IoError, FaultOperations.Read, 5 * 4096, 4096));
+        var plan = new ScrubPlan(Geometry);
+        Assert.Equal([new ScrubFinding(5, BlockVerdict.SecondWrong)], plan.Report(first.Copy.CheckRegion(0), second.Copy.CheckRegion(0), 0));
+        second.Faults.Clear(); // the device gives the block another place when it is written
+        Assert.Empty(Scrub(first, second).Findings);
     }
 
     [Fact]
