@@ -31,7 +31,7 @@ internal static class BlockConfig
     /// Bytes of all requests in flight: the writes among them are part of the state, and of each digest. When no
     /// further request would surely fit, the rest waits in the ring for completions.
     /// </summary>
-    public const int MaxInFlightBytes = 16 * 1024 * 1024;
+    public const int MaxInFlightBytes = 2 * MaxRequestBytes;
 
     /// <summary>Requests in flight, those of a driver that has reset the device since included.</summary>
     public const int MaxInFlightRequests = Queues.SplitVirtqueue.MaxSize;

@@ -116,7 +116,10 @@ internal sealed class SplitVirtqueue
     }
 
     /// <summary>Takes the last <paramref name="count"/> pops back: the device could not use the chains yet. None may have been pushed since.</summary>
-    public void Unpop(int count) => _nextAvail -= (ushort)count;
+    public void Unpop(int count)
+    {
+        if (IsReady) _nextAvail -= (ushort)count;
+    }
 
     /// <summary>Gives a chain back with the number of bytes written from the start of its writable part (§2.7.8.2).</summary>
     public void Push(ushort head, uint writtenBytes)
