@@ -12,9 +12,9 @@ internal static class Program
         scripts/differential [--extension NAME] [--seed N] [--instructions N] [--help]
 
         Runs random instruction streams on ActorFT's CPU and on QEMU (qemu-system-riscv64) and compares registers, memory,
-        fcsr, traps and supervisor CSRs.
+        fcsr, traps, supervisor CSRs and page tables.
 
-          --extension     one of I, M, A, F, D, C, Zicsr, Mixed, Reserved, or all (default all)
+          --extension     one of I, M, A, F, D, C, Zicsr, Mixed, Paging, Reserved, or all (default all)
           --seed          0 or more; the same seed makes the same instructions (default 1)
           --instructions  for each extension, at least 1 (default 100000)
 

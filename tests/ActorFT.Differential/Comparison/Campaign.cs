@@ -16,7 +16,7 @@ internal static class Campaign
         int next = 0;
         while (compared < instructions)
         {
-            int count = (int)Math.Clamp((instructions - compared) / ExpectedPerChunk + 1, 16, Comparer.ChunksInProgram);
+            int count = (int)Math.Clamp((instructions - compared) / ExpectedPerChunk + 1, 16, Comparer.ChunksInProgram(extension));
             ComparisonResult part = comparer.Compare(Enumerable.Range(next, count).Select(generator.Make), extension, $"extension {extension}, seed {seed}");
             next += count;
             compared += part.Compared;

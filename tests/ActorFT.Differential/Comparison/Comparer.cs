@@ -17,8 +17,8 @@ internal sealed class Comparer(Func<ProgramImage, byte[]> reference, Func<Progra
 {
     private const int MaxReports = 5;
 
-    /// <summary>Slots, code and scratch memory of this many chunks fit comfortably.</summary>
-    public const int ChunksInProgram = 4096;
+    /// <summary>Slots, code, page tables and scratch memory of this many chunks fit comfortably.</summary>
+    public static int ChunksInProgram(Extension extension) => extension == Extension.Paging ? 1024 : 4096;
 
     public static Comparer QemuAgainstHart { get; } = new(QemuRunner.Run, image => HartRunner.Run(image).Ram);
 
@@ -27,13 +27,13 @@ internal sealed class Comparer(Func<ProgramImage, byte[]> reference, Func<Progra
     {
         long compared = 0, trapped = 0;
         var reports = new List<string>();
-        foreach (Chunk[] batch in chunks.Chunk(ChunksInProgram))
+        foreach (Chunk[] batch in chunks.Chunk(ChunksInProgram(extension)))
         {
             var image = new ProgramImage(batch);
             byte[] expectedRam = reference(image), foundRam = subject(image);
             for (int i = 0; i < batch.Length; i++)
             {
-                ChunkResult expected = ResultOf(image, expectedRam, i), found = ResultOf(image, foundRam, i);
+                ChunkResult expected = new(image, expectedRam, i), found = new(image, foundRam, i);
                 compared += CountCompared(image, i, extension, expected);
                 trapped += expected.TrapCount;
                 IReadOnlyList<string> differences = found.DifferencesFrom(expected);
@@ -44,14 +44,11 @@ internal sealed class Comparer(Func<ProgramImage, byte[]> reference, Func<Progra
         return new ComparisonResult(compared, trapped, reports);
     }
 
-    private static ChunkResult ResultOf(ProgramImage image, byte[] ram, int chunk) =>
-        new(ProgramImage.ResultIn(ram, chunk), image.ScratchIn(ram, chunk));
-
     // Up to where the chunk ended, less what branches may have skipped at most: a careful count.
     private static long CountCompared(ProgramImage image, int index, Extension extension, ChunkResult result)
     {
         Chunk chunk = image.Chunks[index];
-        long end = (long)(result.Sepc - image.CodeAddress(index));
+        long end = image.CodeOffset(index, result.Sepc);
         int reached = 0, skippable = 0;
         foreach (PlacedInstruction instruction in chunk.Instructions)
         {
@@ -66,6 +63,7 @@ internal sealed class Comparer(Func<ProgramImage, byte[]> reference, Func<Progra
     private static bool BelongsTo(uint word, Extension extension) => extension switch
     {
         Extension.Mixed => true,
+        Extension.Paging => true,
         Extension.Reserved => true,
         Extension.C => (word & 3) != 3,
         _ => (word & 3) == 3 && InstructionForms.Find(word)?.Extension == extension,
@@ -83,15 +81,17 @@ internal sealed class Comparer(Func<ProgramImage, byte[]> reference, Func<Progra
         var image = new ProgramImage([.. cuts.Select(chunk.EndedAfter)]);
         byte[] expectedRam = reference(image), foundRam = subject(image);
         var text = new StringBuilder();
-        text.Append($"{origin}, chunk {chunk.Index} ({(chunk.UserMode ? "U" : "S")}-mode, initial fcsr {chunk.Fcsr:x}): ");
+        text.Append($"{origin}, chunk {chunk.Index} ({(chunk.UserMode ? "U" : "S")}-mode, initial fcsr {chunk.Fcsr:x}");
+        if (chunk.Paging != null) text.Append($", initial sstatus {chunk.Sstatus:x}, {chunk.Paging}");
+        text.Append("): ");
         for (int i = 0; i < cuts.Length; i++)
         {
-            ChunkResult expected = ResultOf(image, expectedRam, i), found = ResultOf(image, foundRam, i);
+            ChunkResult expected = new(image, expectedRam, i), found = new(image, foundRam, i);
             IReadOnlyList<string> differences = found.DifferencesFrom(expected);
             if (differences.Count == 0) continue;
             if (i == 0) return text.Append("the start state already differs: ").AppendJoin("; ", differences).ToString();
 
-            ChunkResult before = ResultOf(image, expectedRam, i - 1);
+            ChunkResult before = new(image, expectedRam, i - 1);
             for (int number = cuts[i - 1]; number < cuts[i]; number++)
             {
                 PlacedInstruction culprit = chunk.Instructions[number];

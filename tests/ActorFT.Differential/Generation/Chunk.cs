@@ -12,7 +12,7 @@ internal readonly record struct PlacedInstruction(int OffsetBytes, uint Word, bo
 /// <summary>Which integer registers point to a chunk's scratch memory.</summary>
 internal enum Pointers
 {
-    /// <summary>x2 and x8, to its middle.</summary>
+    /// <summary>x2 and x8, to its middle; with page tables in S-mode, x2 to the page's entry.</summary>
     X2AndX8,
 
     /// <summary>Every register r, to <see cref="Chunk.PointerDistanceBytes"/> * r above its middle: for code that may go through any of them.</summary>
@@ -63,9 +63,12 @@ internal sealed class Chunk
 
     public const int PointerDistanceBytes = 8;
 
+    /// <summary>Page tables, or null for none: satp.MODE 0.</summary>
+    public PagingSetup? Paging { get; init; }
+
     public bool UserMode => (Sstatus & SstatusSpp) == 0;
 
-    public const ulong SstatusSpie = 1UL << 5, SstatusSpp = 1UL << 8;
+    public const ulong SstatusSpie = 1UL << 5, SstatusSpp = 1UL << 8, SstatusSum = 1UL << 18, SstatusMxr = 1UL << 19;
     public const int SstatusFsShift = 13;
 
     /// <summary>The same chunk, ended before its instruction number <paramref name="count"/>.</summary>
@@ -85,6 +88,7 @@ internal sealed class Chunk
             Sstatus = Sstatus,
             Scratch = Scratch,
             Pointers = Pointers,
+            Paging = Paging,
         };
     }
 }

@@ -28,11 +28,23 @@ internal sealed partial class StreamGenerator(Extension extension, ulong seed)
         // When FS turns from Initial to Dirty is an implementation's choice, and these streams read sstatus.
         if (extension is Extension.Zicsr or Extension.Mixed && floatStatus != 0) floatStatus = 3;
 
+        PagingSetup? paging = null;
+        ulong dataRights = 0;
+        if (extension == Extension.Paging)
+        {
+            paging = MakePaging();
+            dataRights = _random.Next() & (Chunk.SstatusSum | Chunk.SstatusMxr);
+            // QEMU 7.2 lets S-mode fetch from a user page that it read before with SUM; QemuDeviationTests has that.
+            _endsInScratch = _random.Chance(50) && !_pagesPointNowhere && (_userMode || (dataRights & Chunk.SstatusSum) == 0);
+        }
+
         while (_code.Count < InstructionsInChunk) EmitNext();
+        if (_endsInScratch) EmitJumpToScratch();
         bool mostlyDouble = extension == Extension.D || _random.Chance(30);
         byte[] scratch = new byte[2 * Chunk.ScratchFillBytes];
         for (int i = 0; i < scratch.Length; i += 8)
             BitConverter.TryWriteBytes(scratch.AsSpan(i), _random.Chance(50) ? OperandSource.Integer(_random) : OperandSource.Float(_random, 50));
+        if (paging != null) PlaceScratchCode(scratch);
 
         return new Chunk
         {
@@ -42,8 +54,10 @@ internal sealed partial class StreamGenerator(Extension extension, ulong seed)
             X = [.. Enumerable.Range(0, 32).Select(_ => OperandSource.Integer(_random))],
             F = [.. Enumerable.Range(0, 32).Select(_ => OperandSource.Float(_random, mostlyDouble ? 90 : 10))],
             Fcsr = OperandSource.Fcsr(_random),
-            Sstatus = (_userMode ? 0 : Chunk.SstatusSpp) | (_random.Next() & Chunk.SstatusSpie) | floatStatus << Chunk.SstatusFsShift,
+            Sstatus = (_userMode ? 0 : Chunk.SstatusSpp) | (_random.Next() & Chunk.SstatusSpie) | floatStatus << Chunk.SstatusFsShift
+                | dataRights,
             Scratch = scratch,
+            Paging = paging,
         };
     }
 
@@ -60,6 +74,9 @@ internal sealed partial class StreamGenerator(Extension extension, ulong seed)
                 break;
             case Extension.Zicsr:
                 EmitCsr();
+                break;
+            case Extension.Paging:
+                EmitPaged();
                 break;
             case Extension.Reserved:
                 EmitReserved();
@@ -89,15 +106,15 @@ internal sealed partial class StreamGenerator(Extension extension, ulong seed)
         }
     }
 
-    private int BasePointer() => _random.Chance(70) ? ScratchPointer : StackPointer;
+    private int BasePointer() => extension == Extension.Paging || _random.Chance(70) ? ScratchPointer : StackPointer;
 
     /// <summary>An offset from a base pointer: mostly near, so that loads see what stores wrote, sometimes at the limits.</summary>
     private int MemoryOffset()
     {
         // Accesses of 8 bytes stay within 2048 bytes of the base on either side.
-        if (_random.Chance(15)) return _random.Between(-2048, 2040);
-        int offset = _random.Between(-40, 40);
-        return _random.Chance(50) ? offset & ~7 : offset;
+        int offset = _random.Chance(15) ? _random.Between(-2048, 2040) : _random.Between(-40, 40);
+        // Outside RAM, which part of a misaligned access is at fault is an implementation's choice.
+        return _pagesPointNowhere || _random.Chance(50) ? offset & ~7 : offset;
     }
 
     private void EmitForm(InstructionForm form)

@@ -8,15 +8,15 @@ internal sealed class ChunkResult
 {
     private const ulong BreakpointCause = 3;
 
-    private readonly byte[] _bytes;
+    private readonly byte[] _bytes, _scratch, _tables;
 
-    public ChunkResult(ReadOnlySpan<byte> stored, ReadOnlySpan<byte> scratch)
+    /// <summary>The result of chunk number <paramref name="chunk"/> in RAM after a run.</summary>
+    public ChunkResult(ProgramImage image, ReadOnlySpan<byte> ram, int chunk)
     {
-        _bytes = stored.ToArray();
-        Scratch = scratch.ToArray();
+        _bytes = ProgramImage.ResultIn(ram, chunk).ToArray();
+        _scratch = image.ScratchIn(ram, chunk).ToArray();
+        _tables = image.TablesIn(ram, chunk).ToArray();
     }
-
-    public byte[] Scratch { get; }
 
     private ulong At(int offset) => BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(offset));
 
@@ -70,10 +70,13 @@ internal sealed class ChunkResult
             Compare($"trap {i} stval", expected.At(entry + 16), At(entry + 16));
         }
 
-        for (int i = 0; i < Scratch.Length; i++)
+        for (int i = 0; i < _scratch.Length; i++)
         {
-            if (Scratch[i] != expected.Scratch[i]) differences.Add($"memory at scratch{i - Scratch.Length / 2:+0;-0}: {expected.Scratch[i]:x2}, {Scratch[i]:x2}");
+            if (_scratch[i] != expected._scratch[i]) differences.Add($"memory at scratch{i - _scratch.Length / 2:+0;-0}: {expected._scratch[i]:x2}, {_scratch[i]:x2}");
         }
+
+        for (int i = 0; i < _tables.Length; i += 8)
+            Compare($"page-table entry {i / 8}", BinaryPrimitives.ReadUInt64LittleEndian(expected._tables.AsSpan(i)), BinaryPrimitives.ReadUInt64LittleEndian(_tables.AsSpan(i)));
 
         return differences;
 

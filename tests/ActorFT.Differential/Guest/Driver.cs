@@ -9,7 +9,7 @@ namespace ActorFT.Differential.Guest;
 /// </summary>
 internal static class Driver
 {
-    private const int Sstatus = 0x100, Sie = 0x104, Stvec = 0x105, Scounteren = 0x106, Sscratch = 0x140, Sepc = 0x141, Scause = 0x142, Stval = 0x143, Fcsr = 3;
+    private const int Sstatus = 0x100, Sie = 0x104, Stvec = 0x105, Scounteren = 0x106, Sscratch = 0x140, Sepc = 0x141, Scause = 0x142, Stval = 0x143, Fcsr = 3, Satp = 0x180;
     private const int T0 = 5, T1 = 6, T2 = 7, A0 = 10, Context = 31;
 
     /// <summary>QEMU's virt machine: writing here ends the emulator.</summary>
@@ -19,6 +19,8 @@ internal static class Driver
     public static byte[] MachineModeStart(uint supervisorEntry)
     {
         var asm = new Assembler();
+        asm.Csr("csrrs", T0, 0xF14, 0); // mhartid
+        asm.Branch("bne", T0, 0, "park");
         asm.I("addi", T0, 0, -1);
         asm.Csr("csrrw", 0, 0x3B0, T0); // pmpaddr0: everything
         asm.I("addi", T0, 0, 0x1F);
@@ -43,6 +45,9 @@ internal static class Driver
         asm.Constant(T1, FinisherFail);
         asm.S("sw", T1, 0, T0);
         asm.Jump("unexpected");
+        asm.Label("park");
+        asm.Word(InstructionForms.Named("wfi").Match);
+        asm.Jump("park");
         return asm.ToBytes();
     }
 
@@ -71,6 +76,8 @@ internal static class Driver
         asm.Csr("csrrw", 0, Fcsr, T0);
         asm.L("ld", T0, Slot.Sstatus, Context);
         asm.Csr("csrrw", 0, Sstatus, T0);
+        asm.L("ld", T0, Slot.Satp, Context);
+        EmitSwitchTables(asm, T0);
         asm.I("addi", T0, Context, Slot.Result);
         asm.Csr("csrrw", 0, Sscratch, T0);
         // Ends a reservation that the last chunk may have left.
@@ -93,6 +100,13 @@ internal static class Driver
         asm.Word(InstructionForms.Named("wfi").Match);
         asm.Jump("wait");
         return asm.ToBytes();
+    }
+
+    /// <summary>All page tables map driver and slots to themselves, so that translation can be switched anywhere.</summary>
+    private static void EmitSwitchTables(Assembler asm, int register)
+    {
+        asm.Csr("csrrw", 0, Satp, register);
+        asm.Word(InstructionForms.Named("sfence.vma").Match);
     }
 
     private static void EmitTrapHandler(Assembler asm)
@@ -127,7 +141,11 @@ internal static class Driver
         asm.Csr("csrrs", T0, Sepc, 0);
         asm.S("sd", T0, Slot.Log, T1);
         // Skip the instruction: 4 bytes if its lowest two bits are set, else 2.
+        // Code of U-mode lies in user pages, which S-mode may read only with SUM.
+        asm.Word(Encode.U("lui", T1, 1 << 6));
+        asm.Csr("csrrs", T2, Sstatus, T1);
         asm.L("lhu", T1, 0, T0);
+        asm.Csr("csrrw", 0, Sstatus, T2);
         asm.I("andi", T1, T1, 3);
         asm.I("addi", T2, 0, 3);
         asm.I("addi", T0, T0, 2);
@@ -145,6 +163,7 @@ internal static class Driver
     private static void EmitChunkEnd(Assembler asm)
     {
         asm.Label("end");
+        EmitSwitchTables(asm, 0);
         for (int x = 1; x < Context; x++)
         {
             if (x is not (T0 or T1 or T2)) asm.S("sd", x, Slot.ResultX + 8 * x, Context);

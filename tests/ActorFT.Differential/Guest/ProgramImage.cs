@@ -20,7 +20,8 @@ internal sealed class ProgramImage
     private const ulong ReservedAtEndBytes = 4 << 20;
 
     private readonly ulong[] _codeAddress;
-    private readonly ulong _scratchBase;
+    private readonly ulong _scratchBase, _tablesBase;
+    private readonly int _tableBytesEach;
 
     public ProgramImage(IReadOnlyList<Chunk> chunks)
     {
@@ -35,7 +36,9 @@ internal sealed class ProgramImage
         }
 
         _scratchBase = AlignToPage(at) + PageBytes;
-        ulong end = _scratchBase + (ulong)chunks.Count * PageBytes + PageBytes;
+        _tablesBase = _scratchBase + (ulong)chunks.Count * PageBytes + PageBytes;
+        _tableBytesEach = chunks.Any(chunk => chunk.Paging != null) ? PageTableBuilder.MaxTables * PageBytes : 0;
+        ulong end = _tablesBase + (ulong)chunks.Count * (ulong)_tableBytesEach;
         RamBytes = System.Numerics.BitOperations.RoundUpToPowerOf2(end - RamBase + ReservedAtEndBytes);
         Bytes = new byte[end - RamBase];
         Driver.MachineModeStart(SupervisorEntry).CopyTo(Bytes, 0);
@@ -63,17 +66,40 @@ internal sealed class ProgramImage
     /// <summary>Where a chunk's x2 and x8 point.</summary>
     public ulong ScratchAddress(int chunk) => _scratchBase + (ulong)chunk * PageBytes;
 
+    private ulong TablesAddress(int chunk) => _tablesBase + (ulong)chunk * (ulong)_tableBytesEach;
+
+    /// <summary>How far into a chunk's code an address lies; its whole length if it lies elsewhere.</summary>
+    public long CodeOffset(int chunk, ulong address)
+    {
+        ulong offset = address - CodeAddress(chunk);
+        if (Chunks[chunk].Paging != null && Chunks[chunk].UserMode) offset -= PagingSetup.UserCodeOffset;
+        return (long)Math.Min(offset, (ulong)Chunks[chunk].Code.Length);
+    }
+
     private void Place(int i)
     {
         Chunk chunk = Chunks[i];
         Span<byte> slot = At(SlotAddress(i));
-        ulong scratch = ScratchAddress(i);
+        ulong scratch = ScratchAddress(i), entry = _codeAddress[i] + (ulong)chunk.EntryOffsetBytes;
+        (ulong x2, ulong x8) = (scratch, scratch);
+        if (chunk.Paging is { } paging)
+        {
+            ulong tables = TablesAddress(i);
+            var builder = new PageTableBuilder(paging, tables, At(tables)[.._tableBytesEach]);
+            ulong leaf = builder.Build(scratch);
+            Write(slot, Slot.Satp, (ulong)paging.Scheme << 60 | tables / PageBytes);
+            x8 = scratch + PagingSetup.ScratchOffset;
+            x2 = chunk.UserMode ? x8 : leaf;
+            if (chunk.UserMode) entry += PagingSetup.UserCodeOffset;
+        }
+
         for (int register = 1; register < 32; register++)
         {
             ulong value = chunk.Pointers switch
             {
                 Pointers.All => scratch + (ulong)(register * Chunk.PointerDistanceBytes),
-                Pointers.X2AndX8 when register is 2 or 8 => scratch,
+                Pointers.X2AndX8 when register == 2 => x2,
+                Pointers.X2AndX8 when register == 8 => x8,
                 _ => chunk.X[register],
             };
             Write(slot, Slot.X + 8 * register, value);
@@ -81,7 +107,7 @@ internal sealed class ProgramImage
 
         for (int register = 0; register < 32; register++) Write(slot, Slot.F + 8 * register, chunk.F[register]);
         Write(slot, Slot.Fcsr, chunk.Fcsr);
-        Write(slot, Slot.Entry, _codeAddress[i] + (ulong)chunk.EntryOffsetBytes);
+        Write(slot, Slot.Entry, entry);
         Write(slot, Slot.Sstatus, chunk.Sstatus);
         chunk.Code.CopyTo(At(_codeAddress[i]));
         chunk.Scratch.CopyTo(At(scratch - (ulong)chunk.Scratch.Length / 2));
@@ -92,6 +118,9 @@ internal sealed class ProgramImage
     /// <summary>A chunk's result in memory after a run.</summary>
     public static ReadOnlySpan<byte> ResultIn(ReadOnlySpan<byte> ram, int chunk) =>
         ram.Slice((int)(SlotAddress(chunk) - RamBase) + Slot.Result, Slot.ResultBytes);
+
+    /// <summary>A chunk's page tables after a run.</summary>
+    public ReadOnlySpan<byte> TablesIn(ReadOnlySpan<byte> ram, int chunk) => ram.Slice((int)(TablesAddress(chunk) - RamBase), _tableBytesEach);
 
     /// <summary>A chunk's scratch memory after a run.</summary>
     public ReadOnlySpan<byte> ScratchIn(ReadOnlySpan<byte> ram, int chunk) =>

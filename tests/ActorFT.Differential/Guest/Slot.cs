@@ -6,10 +6,10 @@ namespace ActorFT.Differential.Guest;
 /// </summary>
 internal static class Slot
 {
-    public const int X = 0, F = 256, Fcsr = 512, Entry = 520, Sstatus = 528;
+    public const int X = 0, F = 256, Fcsr = 512, Entry = 520, Sstatus = 528, Satp = 536;
 
     /// <summary>Start of the result.</summary>
-    public const int Result = 536;
+    public const int Result = 544;
 
     // From here on relative to Result. x0's place holds the number of traps logged.
     public const int TrapCount = 0, ResultX = 0, ResultF = 256, ResultFcsr = 512, ResultSepc = 520, ResultScause = 528, ResultStval = 536;

@@ -14,6 +14,9 @@ public enum Extension
     /// <summary>All of the above in one stream.</summary>
     Mixed,
 
+    /// <summary>Loads, stores, atomics and jumps through random page tables, in Sv39 and Sv48.</summary>
+    Paging,
+
     /// <summary>Words with random function fields, most of them reserved.</summary>
     Reserved,
 }

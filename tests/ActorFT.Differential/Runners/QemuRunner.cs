@@ -40,7 +40,9 @@ internal static class QemuRunner
             ulong megabytes = image.RamBytes >> 20;
             (int exitCode, string output) = Execute(
                 "-machine", "virt,memory-backend=ram", "-object", $"memory-backend-file,id=ram,size={megabytes}M,mem-path={file},share=on",
-                "-m", $"{megabytes}M", "-cpu", s_cpu.Value, "-bios", "none", "-nodefaults", "-display", "none", "-serial", "none", "-monitor", "none");
+                "-m", $"{megabytes}M",
+                // The second hart sleeps. With one alone, QEMU makes atomics of a load and a store, with a load's exceptions.
+                "-smp", "2", "-cpu", s_cpu.Value, "-bios", "none", "-nodefaults", "-display", "none", "-serial", "none", "-monitor", "none");
             if (exitCode != 0) throw new EnvironmentFaultException($"{Emulator} ended with code {exitCode}: {output.Trim()}");
             byte[] result = new byte[image.Bytes.Length];
             using FileStream after = File.OpenRead(file);
