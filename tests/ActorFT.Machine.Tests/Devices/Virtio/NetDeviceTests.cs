@@ -349,6 +349,27 @@ public sealed class NetDeviceTests : IDisposable
         Assert.Equal(200, Tx.TakeAllUsed().Count);
     }
 
+    [Fact]
+    public void DeferredWorkAndSpentBudget_SurviveARestore()
+    {
+        Use(queueSize: 256);
+        ulong at = _driver.Allocate(HeaderBytes + 65_000);
+        for (int i = 0; i < 200; i++) Tx.Add(Out(at, HeaderBytes + 65_000));
+        Tx.Kick();
+        int first = _world.TakeOutputs<FrameTransmitted>().Length;
+        using var twin = new NetBench();
+        twin.World.CopySurroundings(_world);
+        var writer = new ActorFT.Machine.State.StateWriter();
+        _world.Transport.Save(writer);
+        twin.Restore(writer.Written);
+
+        Assert.True(twin.World.Transport.HasDeferredWork);
+        twin.World.Transport.Write(0x50, 4, 1);
+        Assert.Empty(twin.World.Outputs);
+        twin.World.Transport.BeginRound();
+        Assert.Equal(200 - first, twin.World.TakeOutputs<FrameTransmitted>().Length);
+    }
+
     private int ReceivedFlags(byte[] frame)
     {
         ulong at = OfferBuffer(2000);

@@ -126,9 +126,9 @@ internal abstract class VirtioBench : DeviceBench
                 flags = (ushort)random.Next(8);
                 next = (ushort)random.Next(size + 1);
             }
-            else if (i == 0 && !isWritable)
+            else if (!isWritable)
             {
-                World.Memory.TryWrite(address, FirstPiece(bytes, random));
+                World.Memory.TryWrite(address, Content(i, bytes, random));
             }
             WriteDescriptor(queue, index, address, bytes, flags, next);
         }
@@ -152,13 +152,8 @@ internal abstract class VirtioBench : DeviceBench
 
     protected virtual uint PieceBytes(int piece, bool isWritable, bool isLast, Random random) => (uint)random.Next(1, 2048);
 
-    /// <summary>What lies in a chain's first readable piece.</summary>
-    protected virtual byte[] FirstPiece(uint bytes, Random random)
-    {
-        var content = new byte[bytes];
-        random.NextBytes(content);
-        return content;
-    }
+    /// <summary>What lies in a readable piece.</summary>
+    protected virtual byte[] Content(int piece, uint bytes, Random random) => RandomBytes(random, (int)bytes);
 
     /// <summary>The host does something: completes, sends, types.</summary>
     protected abstract void HostActs(Random random);
@@ -181,18 +176,38 @@ internal sealed class BlockBench : VirtioBench
 
     protected override VirtioBench Another() => new BlockBench { GoodChains = GoodChains };
 
-    protected override int ReadablePieces(int queueIndex, int length, Random random) => Math.Max(1, length - 1);
+    private uint _type; // of the request being made
 
-    protected override uint PieceBytes(int piece, bool isWritable, bool isLast, Random random) =>
-        isLast && isWritable ? random.Next(2) == 0 ? 1u : 513u : piece == 0 ? 16u : 512u * (uint)random.Next(4);
-
-    protected override byte[] FirstPiece(uint bytes, Random random)
+    protected override int ReadablePieces(int queueIndex, int length, Random random)
     {
-        var header = new byte[16];
-        uint[] types = [0, 1, 1, 1, 4, 8, 11, 13, 99];
-        BinaryPrimitives.WriteUInt32LittleEndian(header, types[random.Next(types.Length)]);
-        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(8), (ulong)random.Next(2100));
-        return header;
+        uint[] types = [0, 0, 1, 1, 4, 8, 11, 11, 13, 13, 99];
+        _type = types[random.Next(types.Length)];
+        return _type == 0 ? 1 : Math.Max(1, length - 1);
+    }
+
+    private bool HasRanges => _type is 11 or 13;
+
+    protected override uint PieceBytes(int piece, bool isWritable, bool isLast, Random random)
+    {
+        if (piece == 0) return 16;
+        if (isLast && isWritable) return random.Next(2) == 0 ? 1u : 513u;
+        return HasRanges ? 16u * (uint)random.Next(1, 4) : 512u * (uint)random.Next(4);
+    }
+
+    protected override byte[] Content(int piece, uint bytes, Random random)
+    {
+        byte[] content = base.Content(piece, bytes, random);
+        if (piece == 0)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(content, _type);
+            BinaryPrimitives.WriteUInt64LittleEndian(content.AsSpan(8), (ulong)random.Next(2100));
+        }
+        for (int at = 0; piece > 0 && HasRanges && at + 16 <= content.Length; at += 16)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(content.AsSpan(at), (ulong)random.Next(2000));
+            BinaryPrimitives.WriteUInt64LittleEndian(content.AsSpan(at + 8), (ulong)random.Next(1, 60));
+        }
+        return content;
     }
 
     protected override void HostActs(Random random)
