@@ -55,6 +55,14 @@ internal sealed class Chunk
     /// <summary>sstatus before the SRET that enters the code: SPP says whether it runs in S- or U-mode.</summary>
     public required ulong Sstatus { get; init; }
 
+    /// <summary>sie and sip at the start: bit 1 is the software interrupt.</summary>
+    public ulong Sie { get; init; }
+
+    public ulong Sip { get; init; }
+
+    /// <summary>stvec.MODE: whether interrupts go through a table.</summary>
+    public bool VectoredTraps { get; init; }
+
     /// <summary>Contents of the middle of the scratch memory.</summary>
     public required byte[] Scratch { get; init; }
 
@@ -68,7 +76,7 @@ internal sealed class Chunk
 
     public bool UserMode => (Sstatus & SstatusSpp) == 0;
 
-    public const ulong SstatusSpie = 1UL << 5, SstatusSpp = 1UL << 8, SstatusSum = 1UL << 18, SstatusMxr = 1UL << 19;
+    public const ulong SoftwareInterrupt = 1UL << 1, SstatusSpie = 1UL << 5, SstatusSpp = 1UL << 8, SstatusSum = 1UL << 18, SstatusMxr = 1UL << 19;
     public const int SstatusFsShift = 13;
 
     /// <summary>The same chunk, ended before its instruction number <paramref name="count"/>.</summary>
@@ -87,6 +95,9 @@ internal sealed class Chunk
             Fcsr = Fcsr,
             Sstatus = Sstatus,
             Scratch = Scratch,
+            Sie = Sie,
+            Sip = Sip,
+            VectoredTraps = VectoredTraps,
             Pointers = Pointers,
             Paging = Paging,
         };

@@ -90,6 +90,27 @@ internal sealed partial class StreamGenerator
         _code.Patch(add, Encode.ImmI(_code.Distance(start, _code.Count)));
     }
 
+    /// <summary>Writes an instruction over a later one, fences, and goes there.</summary>
+    private void EmitCodeChange()
+    {
+        InstructionForm form;
+        do form = _random.Pick(InstructionForms.Of(Extension.I));
+        while (form.IsMemory || form.IsBranch || (form.Match & 0x7F) is 0x6F or 0x67 or 0x73 or 0x0F);
+        int word = _random.Chance(30)
+            ? (int)(CompressedForm.Named("c.addi").RandomWord(_random) | CompressedForm.Named("c.li").RandomWord(_random) << 16)
+            : (int)RandomWord(form);
+        int pointer = FreeNonzeroRegister(), value = OtherThan(pointer);
+        int start = _code.Emit(Encode.U("auipc", pointer, 0));
+        int low = word << 20 >> 20;
+        _code.Emit(Encode.U("lui", value, (word - low) >> 12));
+        _code.Emit(Encode.I("addiw", value, value, low));
+        int store = _code.Emit(Encode.S("sw", pointer, value, 0));
+        _code.Emit(InstructionForms.Named("fence.i").Match);
+        if (_random.Chance(50)) EmitFillers(1);
+        int target = _code.Emit(Encode.I("addi", 0, 0, 0));
+        _code.Patch(store, Encode.ImmS(_code.Distance(start, target)));
+    }
+
     private const int Fflags = 1, Frm = 2, Fcsr = 3;
     private const int Sstatus = 0x100, Sie = 0x104, Stvec = 0x105, Scounteren = 0x106, Sscratch = 0x140, Sepc = 0x141, Scause = 0x142, Stval = 0x143;
     private const int Sip = 0x144, Satp = 0x180;
@@ -108,8 +129,11 @@ internal sealed partial class StreamGenerator
                 // Something that raises flags and obeys the mode just set.
                 EmitForm(_random.Pick(InstructionForms.Of(_random.Chance(50) ? Extension.F : Extension.D)));
                 break;
-            case < 90 when !_userMode:
+            case < 87 when !_userMode:
                 EmitSupervisorCsr();
+                break;
+            case < 90 when !_userMode:
+                EmitReturn();
                 break;
             default:
                 EmitIllegalAccess();
@@ -157,6 +181,20 @@ internal sealed partial class StreamGenerator
         if (csr == Scounteren) _code.Emit(Encode.I("andi", readBack, readBack, 7));
         _code.Emit(Encode.Csr("csrrw", 0, csr, saved));
         _code.Inseparable = false;
+    }
+
+    /// <summary>SRET to the code behind it, in S- or U-mode. In the latter what follows of S-mode's traps.</summary>
+    private void EmitReturn()
+    {
+        int pointer = FreeNonzeroRegister(), previous = OtherThan(pointer);
+        int start = _code.Emit(Encode.U("auipc", pointer, 0));
+        int add = _code.Emit(Encode.I("addi", pointer, pointer, 0));
+        _code.Emit(Encode.Csr("csrrw", 0, Sepc, pointer));
+        _code.Emit(Encode.I("addi", previous, 0, (int)Chunk.SstatusSpp));
+        _code.Emit(Encode.Csr(_random.Chance(70) ? "csrrs" : "csrrc", FreeRegister(), Sstatus, previous));
+        _code.Emit(InstructionForms.Named("sret").Match);
+        if (_random.Chance(30)) EmitFillers(1);
+        _code.Patch(add, Encode.ImmI(_code.Distance(start, _code.Count)));
     }
 
     /// <summary>satp with a reserved MODE: the write must change nothing (privileged spec, satp).</summary>

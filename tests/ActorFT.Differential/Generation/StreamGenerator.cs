@@ -40,6 +40,7 @@ internal sealed partial class StreamGenerator(Extension extension, ulong seed)
 
         while (_code.Count < InstructionsInChunk) EmitNext();
         if (_endsInScratch) EmitJumpToScratch();
+        bool interrupts = extension is Extension.Zicsr or Extension.Mixed;
         bool mostlyDouble = extension == Extension.D || _random.Chance(30);
         byte[] scratch = new byte[2 * Chunk.ScratchFillBytes];
         for (int i = 0; i < scratch.Length; i += 8)
@@ -56,6 +57,9 @@ internal sealed partial class StreamGenerator(Extension extension, ulong seed)
             Fcsr = OperandSource.Fcsr(_random),
             Sstatus = (_userMode ? 0 : Chunk.SstatusSpp) | (_random.Next() & Chunk.SstatusSpie) | floatStatus << Chunk.SstatusFsShift
                 | dataRights,
+            Sie = interrupts && _random.Chance(40) ? Chunk.SoftwareInterrupt : 0,
+            Sip = interrupts && _random.Chance(40) ? Chunk.SoftwareInterrupt : 0,
+            VectoredTraps = _random.Chance(50),
             Scratch = scratch,
             Paging = paging,
         };
@@ -130,6 +134,9 @@ internal sealed partial class StreamGenerator(Extension extension, ulong seed)
                 return;
             case "ebreak":
                 return; // ends a chunk
+            case "fence.i" when _random.Chance(80):
+                EmitCodeChange();
+                return;
         }
 
         if (form.IsBranch) EmitBranch(form);

@@ -62,6 +62,9 @@ internal sealed class ChunkResult
         Compare("scause", expected.Scause, Scause);
         Compare("stval", expected.ComparableStval, ComparableStval);
         Compare("sstatus", expected.ComparableSstatus, ComparableSstatus);
+        Compare("sie", expected.At(Slot.ResultSie), At(Slot.ResultSie));
+        Compare("sip", expected.At(Slot.ResultSip), At(Slot.ResultSip));
+        Compare("vectored interrupts", expected.At(Slot.VectoredCount), At(Slot.VectoredCount));
         for (int i = 0; i < Slot.MaxLoggedTraps; i++)
         {
             int entry = Slot.Log + i * Slot.LogEntryBytes;
@@ -92,6 +95,9 @@ internal sealed class ChunkResult
         int entry = Slot.Log + number * Slot.LogEntryBytes;
         return (At(entry), At(entry + 8), At(entry + 16));
     }
+
+    /// <summary>Interrupts that went through the vector table.</summary>
+    public ulong VectoredInterrupts => At(Slot.VectoredCount);
 
     /// <summary>The trap log, for reports.</summary>
     public string DescribeTraps()

@@ -9,7 +9,7 @@ namespace ActorFT.Differential.Guest;
 /// </summary>
 internal static class Driver
 {
-    private const int Sstatus = 0x100, Sie = 0x104, Stvec = 0x105, Scounteren = 0x106, Sscratch = 0x140, Sepc = 0x141, Scause = 0x142, Stval = 0x143, Fcsr = 3, Satp = 0x180;
+    private const int Sstatus = 0x100, Sie = 0x104, Stvec = 0x105, Scounteren = 0x106, Sscratch = 0x140, Sepc = 0x141, Scause = 0x142, Stval = 0x143, Sip = 0x144, Fcsr = 3, Satp = 0x180;
     private const int T0 = 5, T1 = 6, T2 = 7, A0 = 10, Context = 31;
 
     /// <summary>QEMU's virt machine: writing here ends the emulator.</summary>
@@ -57,9 +57,6 @@ internal static class Driver
         var asm = new Assembler();
         asm.Constant(T0, hostFlag);
         asm.S("sd", A0, 0, T0);
-        asm.Address(T0, "trap");
-        asm.Csr("csrrw", 0, Stvec, T0);
-        asm.Csr("csrrw", 0, Sie, 0);
         asm.Csr("csrrw", 0, Scounteren, 0);
         asm.Constant(Context, firstSlot);
 
@@ -67,6 +64,14 @@ internal static class Driver
         asm.L("ld", T0, Slot.Entry, Context);
         asm.Branch("beq", T0, 0, "done");
         asm.Csr("csrrw", 0, Sepc, T0);
+        asm.Address(T0, "vectors");
+        asm.L("ld", T1, Slot.VectorMode, Context);
+        asm.Word(Encode.R("or", T0, T0, T1));
+        asm.Csr("csrrw", 0, Stvec, T0);
+        asm.L("ld", T0, Slot.Sie, Context);
+        asm.Csr("csrrw", 0, Sie, T0);
+        asm.L("ld", T0, Slot.Sip, Context);
+        asm.Csr("csrrw", 0, Sip, T0);
         asm.Csr("csrrw", 0, Scause, 0);
         asm.Csr("csrrw", 0, Stval, 0);
         asm.Constant(T0, 3 << 13);
@@ -111,6 +116,18 @@ internal static class Driver
 
     private static void EmitTrapHandler(Assembler asm)
     {
+        // Exceptions, and interrupts in direct mode, go to the first; the software interrupt, cause 1, to the second; nothing else.
+        asm.Label("vectors");
+        asm.Jump("trap");
+        asm.Jump("vectored");
+        asm.Label("vectored");
+        asm.Csr("csrrw", Context, Sscratch, Context);
+        asm.S("sd", T0, Slot.Spill, Context);
+        asm.L("ld", T0, Slot.VectoredCount, Context);
+        asm.I("addi", T0, T0, 1);
+        asm.S("sd", T0, Slot.VectoredCount, Context);
+        asm.L("ld", T0, Slot.Spill, Context);
+        asm.Csr("csrrw", Context, Sscratch, Context);
         asm.Label("trap");
         asm.Csr("csrrw", Context, Sscratch, Context);
         asm.S("sd", T0, Slot.Spill, Context);
@@ -140,6 +157,9 @@ internal static class Driver
         asm.S("sd", T0, Slot.Log + 16, T1);
         asm.Csr("csrrs", T0, Sepc, 0);
         asm.S("sd", T0, Slot.Log, T1);
+        // An interrupt is acknowledged and skips nothing.
+        asm.L("ld", T1, Slot.Log + 8, T1);
+        asm.Branch("blt", T1, 0, "interrupt");
         // Skip the instruction: 4 bytes if its lowest two bits are set, else 2.
         // Code of U-mode lies in user pages, which S-mode may read only with SUM.
         asm.Word(Encode.U("lui", T1, 1 << 6));
@@ -153,6 +173,10 @@ internal static class Driver
         asm.I("addi", T0, T0, 2);
         asm.Label("short");
         asm.Csr("csrrw", 0, Sepc, T0);
+        asm.Jump("resume");
+        asm.Label("interrupt");
+        asm.Csr("csrrw", 0, Sip, 0);
+        asm.Label("resume");
         asm.L("ld", T0, Slot.Spill, Context);
         asm.L("ld", T1, Slot.Spill + 8, Context);
         asm.L("ld", T2, Slot.Spill + 16, Context);
@@ -177,7 +201,7 @@ internal static class Driver
         }
 
         foreach (var (csr, offset) in ((int, int)[])[(Sscratch, Slot.ResultX + 8 * Context), (Sepc, Slot.ResultSepc), (Scause, Slot.ResultScause),
-            (Stval, Slot.ResultStval), (Sstatus, Slot.ResultSstatus)])
+            (Stval, Slot.ResultStval), (Sstatus, Slot.ResultSstatus), (Sie, Slot.ResultSie), (Sip, Slot.ResultSip)])
         {
             asm.Csr("csrrs", T0, csr, 0);
             asm.S("sd", T0, offset, Context);

@@ -109,6 +109,9 @@ internal sealed class ProgramImage
         Write(slot, Slot.Fcsr, chunk.Fcsr);
         Write(slot, Slot.Entry, entry);
         Write(slot, Slot.Sstatus, chunk.Sstatus);
+        Write(slot, Slot.Sie, chunk.Sie);
+        Write(slot, Slot.Sip, chunk.Sip);
+        Write(slot, Slot.VectorMode, chunk.VectoredTraps ? 1UL : 0);
         chunk.Code.CopyTo(At(_codeAddress[i]));
         chunk.Scratch.CopyTo(At(scratch - (ulong)chunk.Scratch.Length / 2));
     }

@@ -82,4 +82,39 @@ public class HarnessTests
         Assert.Equal(first.X, second.X);
         Assert.NotEqual(first.Code, forward.Make(4).Code);
     }
+
+    [Fact]
+    public void ZicsrStream_TakesInterrupts_DirectAndVectored()
+    {
+        const ulong softwareInterrupt = (1UL << 63) | 1;
+        var generator = new StreamGenerator(Extension.Zicsr, 11);
+        var image = new ProgramImage([.. Enumerable.Range(0, 600).Select(generator.Make)]);
+        byte[] ram = HartRunner.Run(image).Ram;
+        ulong taken = 0, vectored = 0;
+        for (int i = 0; i < image.Chunks.Count; i++)
+        {
+            var result = new ChunkResult(image, ram, i);
+            vectored += result.VectoredInterrupts;
+            for (int trap = 0; trap < Slot.MaxLoggedTraps; trap++)
+                if (result.LoggedTrap(trap).Scause == softwareInterrupt) taken++;
+        }
+
+        Assert.InRange(vectored, 10UL, taken - 10);
+    }
+
+    [Fact]
+    public void IntegerStream_RewritesItsOwnCode()
+    {
+        var generator = new StreamGenerator(Extension.I, 12);
+        var image = new ProgramImage([.. Enumerable.Range(0, 200).Select(generator.Make)]);
+        byte[] ram = HartRunner.Run(image).Ram;
+        int rewritten = 0;
+        for (int i = 0; i < image.Chunks.Count; i++)
+        {
+            int at = (int)(image.CodeAddress(i) - ProgramImage.RamBase), length = image.Chunks[i].Code.Length;
+            if (!ram.AsSpan(at, length).SequenceEqual(image.Chunks[i].Code)) rewritten++;
+        }
+
+        Assert.True(rewritten > 20, $"{rewritten} of {image.Chunks.Count} chunks");
+    }
 }
