@@ -82,7 +82,7 @@ public static class MacAnnouncement
         return (ushort)~sum;
     }
 
-    private static byte[] ArpFrame(
+    internal static byte[] ArpFrame(
         ReadOnlySpan<byte> mac, ushort vlanId, ushort type, ushort operation, ReadOnlySpan<byte> address, ReadOnlySpan<byte> targetMac)
     {
         byte[] frame = NewFrame([0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], mac, vlanId, type, EtherType.ArpBytes, out int at);

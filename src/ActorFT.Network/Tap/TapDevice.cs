@@ -1,4 +1,7 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using ActorFT.Network.Frames;
 using ActorFT.Network.Native;
 using Microsoft.Win32.SafeHandles;
 
@@ -16,7 +19,7 @@ public sealed unsafe class TapDevice : INicBackEnd
     private const nuint SetInterface = 0x400454CA, SetPersist = 0x400454CB, SetOffload = 0x400454D0, SetCarrierRequest = 0x400454E2;
     private const short FlagTap = 0x0002, FlagNoPacketInformation = 0x1000;
 
-    private const int EthernetHeaderBytes = 14, VlanTagBytes = 4;
+    private const int EthernetHeaderBytes = EtherType.HeaderBytes, VlanTagBytes = EtherType.VlanTagBytes;
 
     // Frames read in one go before the other descriptors are looked at again.
     private const int ReadBudgetFrames = 64;
@@ -26,6 +29,8 @@ public sealed unsafe class TapDevice : INicBackEnd
     private readonly RouteSocket _requests;
     private readonly RouteSocket _changes;
     private readonly TapWatch _watch;
+    private readonly ArpProbe? _probe;
+    private readonly long _probeInterval;
     private readonly NicCounterSet _counters = new();
     private readonly Lock _sendGate = new();
     private readonly Lock _lookGate = new();
@@ -36,13 +41,15 @@ public sealed unsafe class TapDevice : INicBackEnd
     private bool _isOpen;
     private volatile bool _isStopping;
 
-    private TapDevice(SafeFileHandle tap, SafeFileHandle wake, RouteSocket requests, RouteSocket changes, TapWatch watch)
+    private TapDevice(SafeFileHandle tap, SafeFileHandle wake, RouteSocket requests, RouteSocket changes, TapWatch watch, TapOptions options)
     {
         _tap = tap;
         _wake = wake;
         _requests = requests;
         _changes = changes;
         _watch = watch;
+        _probe = options.ProbeTarget is null ? null : new ArpProbe(options.ProbeTarget, NewMacAddress(), options.ProbeMissesAllowed);
+        _probeInterval = options.ProbeIntervalMs * Stopwatch.Frequency / 1000;
         _state = watch.Look(requests);
     }
 
@@ -84,7 +91,7 @@ public sealed unsafe class TapDevice : INicBackEnd
             TapWatch watch = TapSetup.Configure(options, name, requests);
             // Last: a persistent interface exists only once all the rest has worked.
             if (options.IsPersistent && Libc.Ioctl(tap, SetPersist, (nint)1) < 0) throw TapSetup.Refused("tap", name, Marshal.GetLastPInvokeError());
-            return new TapDevice(tap, wake, requests, changes, watch);
+            return new TapDevice(tap, wake, requests, changes, watch, options);
         }
         catch (Exception exception)
         {
@@ -195,6 +202,14 @@ public sealed unsafe class TapDevice : INicBackEnd
         return given;
     }
 
+    // Locally administered, unicast, random: the probe must not teach switches anything about the machine's MAC.
+    private static byte[] NewMacAddress()
+    {
+        byte[] address = RandomNumberGenerator.GetBytes(6);
+        address[0] = (byte)((address[0] & 0xFC) | 0x02);
+        return address;
+    }
+
     private bool Write(ReadOnlySpan<byte> frame)
     {
         fixed (byte* bytes = frame)
@@ -248,9 +263,11 @@ public sealed unsafe class TapDevice : INicBackEnd
         polls[Changes] = new() { Descriptor = (int)_changes.Handle.DangerousGetHandle(), Events = Libc.PollIn };
         polls[WakeUp] = new() { Descriptor = (int)_wake.DangerousGetHandle(), Events = Libc.PollIn };
         Look();
+        long nextProbe = Stopwatch.GetTimestamp();
         while (!_isStopping)
         {
-            if (Libc.Poll(polls, 3, -1) < 0 && Marshal.GetLastPInvokeError() != Libc.EINTR) break;
+            int timeoutMs = _probe is null ? -1 : Probe(ref nextProbe);
+            if (Libc.Poll(polls, 3, timeoutMs) < 0 && Marshal.GetLastPInvokeError() != Libc.EINTR) break;
             if (polls[WakeUp].Returned != 0)
             {
                 ulong ignored;
@@ -265,6 +282,21 @@ public sealed unsafe class TapDevice : INicBackEnd
             polls[Tap].Descriptor = isDead || State.Condition == NicCondition.Failed ? -1 : (int)_tap.DangerousGetHandle();
             if (isDead) Look();
         }
+    }
+
+    /// <summary>Asks the probe's target when it is time; returns the time until the next question, in ms.</summary>
+    private int Probe(ref long nextAt)
+    {
+        long now = Stopwatch.GetTimestamp();
+        if (now >= nextAt)
+        {
+            // Past the gate: the frame is this server's own question, not the machine's.
+            fixed (byte* question = _probe!.Ask()) _ = Libc.Write(_tap, question, EtherType.MinFrameBytes);
+            nextAt = now + _probeInterval;
+            if (_probe.IsLost) Look();
+        }
+
+        return (int)Math.Max(1, (nextAt - now) * 1000 / Stopwatch.Frequency);
     }
 
     /// <summary>Reads what waits; false when the interface cannot be read any more.</summary>
@@ -292,9 +324,18 @@ public sealed unsafe class TapDevice : INicBackEnd
     private void Deliver(ReadOnlySpan<byte> frame)
     {
         if (frame.Length < EthernetHeaderBytes) return;
+        if (_probe is not null && IsProbes(frame)) return;
         if (!Volatile.Read(ref _isOpen)) _counters.ReceiveDroppedClosed();
         else if (_receive!(frame.ToArray())) _counters.Received(frame.Length);
         else _counters.ReceiveDroppedFull();
+    }
+
+    private bool IsProbes(ReadOnlySpan<byte> frame)
+    {
+        bool wasLost = _probe!.IsLost;
+        if (!_probe.TryTake(frame)) return false;
+        if (wasLost != _probe.IsLost) Look();
+        return true;
     }
 
     private void Look()
@@ -303,6 +344,11 @@ public sealed unsafe class TapDevice : INicBackEnd
         {
             if (_isStopping) return;
             NicLinkState state = _watch.Look(_requests);
+            if (state.Condition == NicCondition.Good && _probe is { IsLost: true })
+            {
+                state = NicLinkState.NoCarrier($"Probe target {_probe.Target} does not answer through TAP '{Name}'.");
+            }
+
             if (Interlocked.Exchange(ref _state, state) != state) StateChanged?.Invoke(state);
         }
     }

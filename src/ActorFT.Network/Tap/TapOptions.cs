@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+
 namespace ActorFT.Network.Tap;
 
 /// <summary>What a TAP shall be like. Checked by <see cref="Validate"/>.</summary>
@@ -18,6 +21,15 @@ public sealed record TapOptions
     /// <summary>An interface whose carrier counts as this NIC's own, e.g. the bridge's "eth0"; null: none.</summary>
     public string? Uplink { get; init; }
 
+    /// <summary>An IPv4 address that must answer ARP through this TAP for the NIC to count as good, e.g. the gateway's; null: none.</summary>
+    public IPAddress? ProbeTarget { get; init; }
+
+    /// <summary>Time between two questions to <see cref="ProbeTarget"/>, in ms: 10 to 60,000.</summary>
+    public int ProbeIntervalMs { get; init; } = 500;
+
+    /// <summary>How many questions in a row may stay without an answer: 1 to 100.</summary>
+    public int ProbeMissesAllowed { get; init; } = 3;
+
     /// <summary>The MTU to set; null: left as it is.</summary>
     public int? MtuBytes { get; init; }
 
@@ -35,6 +47,19 @@ public sealed record TapOptions
         {
             throw new NetworkConfigurationException($"mtu = {MtuBytes} is not allowed: {MinMtuBytes} to {MaxMtuBytes} bytes for a TAP.");
         }
+
+        if (ProbeTarget is not null && ProbeTarget.AddressFamily != AddressFamily.InterNetwork)
+        {
+            throw new NetworkConfigurationException($"probe-target = '{ProbeTarget}' is not allowed: an IPv4 address of the machine's network.");
+        }
+
+        CheckRange("probe-interval", ProbeIntervalMs, 10, 60_000);
+        CheckRange("probe-misses-allowed", ProbeMissesAllowed, 1, 100);
+    }
+
+    private static void CheckRange(string key, int value, int min, int max)
+    {
+        if (value < min || value > max) throw new NetworkConfigurationException($"{key} = {value} is not allowed: {min} to {max}.");
     }
 
     private static void CheckName(string key, string name, bool isPatternAllowed)

@@ -171,6 +171,23 @@ public sealed class TapDeviceTests
     });
 
     [RootFact]
+    public void State_ProbeTargetStopsAnswering_IsNoCarrierEvenWithTheGateClosed() => NetworkNamespace.Run(() =>
+    {
+        FrameQueue arrived = new();
+        using TapDevice tap = OpenStarted(
+            new() { Name = "aft0", ProbeTarget = IPAddress.Parse("10.9.0.1"), ProbeIntervalMs = 20, ProbeMissesAllowed = 10 }, arrived);
+        Eventually.Holds(() => tap.State.Reason == "Probe target 10.9.0.1 does not answer through TAP 'aft0'.", "the missing target is seen");
+        Ip("addr add 10.9.0.1/24 dev aft0");
+        Eventually.Holds(() => tap.State == NicLinkState.Good, "the target's answer is seen");
+        tap.SetOpen(true);
+        Ip("addr del 10.9.0.1/24 dev aft0");
+        Eventually.Holds(() => tap.State.Condition == NicCondition.NoCarrier, "the target's silence is seen");
+        // ARP to the probe itself never reaches the machine.
+        while (arrived.TryDequeue(out ReadOnlyMemory<byte> frame)) Assert.False(frame.Span[12] == 0x08 && frame.Span[13] == 0x06 && (frame.Span[0] & 1) == 0);
+        Assert.Equal(0, tap.Counters.SentFrames);
+    });
+
+    [RootFact]
     public void Open_NotPossible_SaysWhyAndLeavesNothing() => NetworkNamespace.Run(() =>
     {
         Ip("link add up0 type veth peer name up1");

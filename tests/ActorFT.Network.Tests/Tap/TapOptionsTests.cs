@@ -10,6 +10,16 @@ public sealed class TapOptionsTests
     [InlineData("a23456789012345")]
     public void Name_Allowed_IsAccepted(string name) => new TapOptions { Name = name, Bridge = "br-1.5_x", MtuBytes = 9000 }.Validate();
 
+    [Fact]
+    public void Probe_NotAllowed_IsRefusedInOneSentence()
+    {
+        Assert.Contains("probe-target = 'fe80::1' is not allowed: an IPv4 address", Refusal(new() { ProbeTarget = System.Net.IPAddress.Parse("fe80::1") }), StringComparison.Ordinal);
+        Assert.Contains("probe-interval = 9 is not allowed: 10 to 60000.", Refusal(new() { ProbeIntervalMs = 9 }), StringComparison.Ordinal);
+        Assert.Contains("probe-misses-allowed = 0 is not allowed: 1 to 100.", Refusal(new() { ProbeMissesAllowed = 0 }), StringComparison.Ordinal);
+
+        static string Refusal(TapOptions options) => Assert.Throws<NetworkConfigurationException>(options.Validate).Message;
+    }
+
     [Theory]
     [InlineData("", null, null, null, "tap = ''")]
     [InlineData("a234567890123456", null, null, null, "tap = 'a234567890123456' is not an interface's name: 1 to 15")]
