@@ -44,16 +44,20 @@ internal sealed class LabScript : IDisposable
         return Process.Start(info)!;
     }
 
-    /// <summary>Whether a packet from one role reaches an address and an answer returns: a closed port answers with a reset.</summary>
-    internal bool Reaches(string role, string address, out double tookMs)
+    /// <summary>A packet from one role reaches an address and an answer returns. Says how long it took.</summary>
+    internal double AssertReaches(string role, string address)
     {
         long start = Stopwatch.GetTimestamp();
-        (_, _, string error) = Try("exec", role, "--", "timeout", "1", "bash", "-c", $"exec 3<>/dev/tcp/{address}/9");
-        tookMs = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        return error.Contains("Connection refused", StringComparison.Ordinal);
+        Assert.True(GetsAnswer(role, address, "10"), $"{role} reaches {address}");
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 
-    internal bool Reaches(string role, string address) => Reaches(role, address, out _);
+    /// <summary>No answer returns.</summary>
+    internal void AssertCutOff(string role, string address) => Assert.False(GetsAnswer(role, address, "0.7"), $"{role} does not reach {address}");
+
+    // A closed port answers with a reset.
+    private bool GetsAnswer(string role, string address, string withinSeconds) =>
+        Try("exec", role, "--", "timeout", withinSeconds, "bash", "-c", $"exec 3<>/dev/tcp/{address}/9").Error.Contains("Connection refused", StringComparison.Ordinal);
 
     /// <summary>Processes that carry this lab's folder in their environment or command line.</summary>
     internal IReadOnlyList<string> Leftovers()
