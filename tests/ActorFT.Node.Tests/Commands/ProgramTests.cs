@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ActorFT.Node.Tests.Support;
+using Xunit;
 
 namespace ActorFT.Node.Tests.Commands;
 

@@ -6,6 +6,7 @@ using ActorFT.Node.Replaying;
 using ActorFT.Node.Running;
 using ActorFT.Node.SaveFiles;
 using ActorFT.Node.Tests.Support;
+using Xunit;
 using Record = ActorFT.Lockstep.Records.Record;
 using TheMachine = ActorFT.Machine.Machine;
 

@@ -1,6 +1,7 @@
 using ActorFT.Machine.IO;
 using ActorFT.Node.Running;
 using ActorFT.Node.Tests.Support;
+using Xunit;
 
 namespace ActorFT.Node.Tests.Running;
 

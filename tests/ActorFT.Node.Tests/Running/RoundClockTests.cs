@@ -1,4 +1,5 @@
 using ActorFT.Node.Running;
+using Xunit;
 
 namespace ActorFT.Node.Tests.Running;
 

@@ -4,6 +4,7 @@ using ActorFT.Machine.IO;
 using ActorFT.Node.Replaying;
 using ActorFT.Node.Running;
 using ActorFT.Node.Tests.Support;
+using Xunit;
 using Record = ActorFT.Lockstep.Records.Record;
 
 namespace ActorFT.Node.Tests.Running;

@@ -3,6 +3,7 @@ using ActorFT.Machine.IO;
 using ActorFT.Machine.State;
 using ActorFT.Node.SaveFiles;
 using ActorFT.Node.Tests.Support;
+using Xunit;
 using TheMachine = ActorFT.Machine.Machine;
 
 namespace ActorFT.Node.Tests.SaveFiles;

@@ -2,6 +2,7 @@ using ActorFT.Machine;
 using ActorFT.Machine.IO;
 using ActorFT.Machine.Memory;
 using ActorFT.Machine.State;
+using Xunit;
 
 namespace ActorFT.Node.Tests.Support;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using ActorFT.Node.Terminal;
+using Xunit;
 
 namespace ActorFT.Node.Tests.Terminal;
 

@@ -1,4 +1,5 @@
 using ActorFT.Node.Tests.Support;
+using Xunit;
 
 namespace ActorFT.Node.Tests.Terminal;
 

@@ -1,0 +1,95 @@
+using System.Text.Json;
+using ActorFT.Machine;
+using ActorFT.Node.Replaying;
+using ActorFT.Node.SaveFiles;
+using Xunit;
+using TheMachine = ActorFT.Machine.Machine;
+
+namespace ActorFT.EndToEnd.Machines;
+
+/// <summary>
+/// The same digest, always (design.md §2): recorded runs of the real guest, more than 10^9 instructions each, executed again
+/// in other ways. Every digest of the record is compared, and every output.
+/// </summary>
+[Collection(RecordedBoots.Collection)]
+public sealed class DeterminismTests(RecordedBoots boots)
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void A_replay_in_another_process_is_equal(int vcpus)
+    {
+        RecordedBoot boot = boots[vcpus];
+        JsonElement json = Replay(boot.Path);
+        Assert.Equal((boot.Digest, boot.Rounds, boot.Retired), (json.GetProperty("digest").GetString(), json.GetProperty("endRound").GetUInt64(), json.GetProperty("retiredTotal").GetUInt64()));
+        Assert.True(json.GetProperty("digestsCompared").GetInt32() >= 4, $"only {json.GetProperty("digestsCompared")} digests");
+        Assert.True(json.GetProperty("outputsCompared").GetInt32() >= 20, $"only {json.GetProperty("outputsCompared")} outputs");
+    }
+
+    [Fact]
+    public void A_machine_saved_half_way_and_restored_in_another_process_ends_the_same()
+    {
+        RecordedBoot boot = boots[2];
+        string save = boots["half.aftsave"];
+        JsonElement half = Replay(boot.Path, "--until-round", $"{boot.Rounds / 2}", "--save", save);
+        Assert.Equal(boot.Rounds / 2, half.GetProperty("endRound").GetUInt64());
+        JsonElement rest = Replay(boot.Path, "--restore", save);
+        Assert.Equal((boot.Digest, boot.Rounds), (rest.GetProperty("digest").GetString(), rest.GetProperty("endRound").GetUInt64()));
+        Assert.Equal(boot.Retired, half.GetProperty("retiredTotal").GetUInt64() + rest.GetProperty("retiredTotal").GetUInt64());
+    }
+
+    [Fact]
+    public void A_replay_on_a_loaded_host_is_equal()
+    {
+        RecordedBoot boot = boots[4];
+        using var stop = new CancellationTokenSource();
+        Thread[] load = [.. Enumerable.Range(0, Environment.ProcessorCount * 2).Select(_ => new Thread(() =>
+        {
+            byte[] memory = new byte[1 << 22];
+            while (!stop.IsCancellationRequested) memory.AsSpan().Reverse();
+        }))];
+        foreach (Thread thread in load) thread.Start();
+        try
+        {
+            JsonElement json = Replay(boot.Path, "--until-round", $"{boot.Rounds / 2}");
+            Assert.Equal("equal", json.GetProperty("result").GetString());
+            Assert.True(json.GetProperty("digestsCompared").GetInt32() >= 1);
+        }
+        finally
+        {
+            stop.Cancel();
+            foreach (Thread thread in load) thread.Join();
+        }
+    }
+
+    [Theory]
+    [InlineData(1, true, false)]
+    [InlineData(2, true, true)]
+    [InlineData(4, false, true)]
+    public void A_replay_with_caches_thrashed_or_quanta_split_is_equal(int vcpus, bool thrash, bool split)
+    {
+        RecordedBoot boot = boots[vcpus];
+        using RecordLogFile log = RecordLogFile.Open(File.OpenRead(boot.Path));
+        MachineDefinition definition = log.Header.Complete(File.ReadAllBytes(Guest.Kernel), File.ReadAllBytes(Guest.Initrd));
+        using var machine = new TheMachine(definition, new MachineOptions { ThrashCaches = thrash, SplitQuanta = split });
+        // From the middle of the run on, where userland works: with kernel, user code and devices all busy.
+        ulong begin = boot.Rounds * 6 / 10;
+        string save = boots[$"begin-{vcpus}.aftsave"];
+        Replay(boot.Path, "--until-round", $"{begin}", "--save", save);
+        using (SaveFileReader reader = SaveFileReader.Open(File.OpenRead(save))) reader.Restore(machine);
+        var replayer = new Replayer(machine, ulong.MaxValue, _ => { });
+        Divergence? divergence = null;
+        while (divergence is null && log.Read() is { } entry && replayer.Statistics.RetiredTotal < 400_000_000)
+            divergence = entry.Record is { } record ? replayer.Execute(record) : replayer.Compare(entry.End!);
+        Assert.Null(divergence);
+        Assert.True(replayer.DigestsCompared >= 1 && replayer.Statistics.RetiredTotal >= 200_000_000, $"{replayer.DigestsCompared} digests, {replayer.Statistics.RetiredTotal} instructions");
+    }
+
+    private JsonElement Replay(string record, params string[] more)
+    {
+        (int code, string output, string errors) = boots.RunToEnd(["replay", record, "--output", "json", .. more]);
+        Assert.True(code == 0, $"exit code {code}: {errors}");
+        return JsonDocument.Parse(output).RootElement;
+    }
+}

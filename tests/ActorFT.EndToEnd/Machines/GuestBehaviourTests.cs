@@ -1,0 +1,167 @@
+using System.Diagnostics;
+using System.Globalization;
+using ActorFT.Node.Tests.Support;
+using Xunit;
+
+namespace ActorFT.EndToEnd.Machines;
+
+/// <summary>What a user of <c>actorft run</c> sees of the real guest.</summary>
+public sealed class GuestBehaviourTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private ActorftProcess Start(int vcpus, string does, params string[] more) => ActorftProcess.Start(_folder.Root, Guest.Arguments(vcpus, does, more));
+
+    private (int ExitCode, string Output, string Errors) Run(int vcpus, string does, params string[] more)
+    {
+        using ActorftProcess process = Start(vcpus, does, more);
+        process.CloseInput();
+        return process.WaitForEnd(Guest.BoundSeconds);
+    }
+
+    private string Disk(int bytes = 4 << 20) => _folder.Write("disk.img", new byte[bytes]);
+
+    [Fact]
+    public void The_guests_clock_runs_at_real_time_and_shows_the_hosts()
+    {
+        using ActorftProcess process = Start(2, Guest.Command("echo now $(date +%s) end;echo begin-sleep;sleep 3;echo end-sleep"));
+        process.CloseInput();
+        process.WaitForOutput("begin-sleep", Guest.BoundSeconds);
+        long begin = Stopwatch.GetTimestamp();
+        long hostSeconds = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        process.WaitForOutput("end-sleep", 60);
+        double seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
+        Assert.Equal(0, process.WaitForEnd().ExitCode);
+        Assert.True(seconds is > 2.7 and < 4.5, $"3 s of the guest took {seconds:F2} s");
+        string now = process.Output.Split("now ")[1].Split(' ')[0];
+        Assert.True(Math.Abs(hostSeconds - long.Parse(now, CultureInfo.InvariantCulture)) <= 3, $"the guest says {now}, the host {hostSeconds}");
+    }
+
+    [Fact]
+    public void An_idle_guest_uses_less_than_5_percent_of_a_core_and_answers_when_typed_to()
+    {
+        using ActorftProcess process = Start(2, "actorft.run=shell");
+        process.WaitForOutput("guest# ", Guest.BoundSeconds);
+        // The first seconds after boot belong to the kernel's own housekeeping: idle is reached when a second costs next to nothing.
+        TimeSpan last = process.ProcessorTime;
+        long started = Stopwatch.GetTimestamp();
+        TimeSpan used = TimeSpan.MaxValue;
+        while (used > TimeSpan.FromSeconds(0.25) && Stopwatch.GetElapsedTime(started).TotalSeconds < 60)
+        {
+            Thread.Sleep(5000); // the time over which the use is measured
+            TimeSpan now = process.ProcessorTime;
+            (used, last) = (now - last, now);
+        }
+        Assert.True(used < TimeSpan.FromSeconds(0.25), $"{used.TotalSeconds:F2} s of processor time in 5 s");
+        process.Type("echo answer-$((6*7))\n");
+        process.WaitForOutput("answer-42", 30);
+        process.Type("exit\n");
+        Assert.Equal(0, process.WaitForEnd().ExitCode);
+    }
+
+    [Fact]
+    public void A_reboot_comes_up_again_in_the_same_process()
+    {
+        (int code, string output, string errors) = Run(2, "actorft.run=reboot-once", "--disk", Disk());
+        Assert.True(code == 0, errors);
+        Assert.Equal(2, Count(output, "actorft-guest: ready nproc=2"));
+    }
+
+    [Fact]
+    public void Blocks_that_were_stable_when_the_program_was_killed_are_there_and_right()
+    {
+        string disk = Disk();
+        using (ActorftProcess process = Start(1, "actorft.run=diskwrite", "--disk", disk))
+        {
+            process.CloseInput();
+            process.WaitForOutput("actorft-guest: stable 12", Guest.BoundSeconds);
+            process.Signal(9);
+            process.WaitForEnd();
+            int stable = Count(process.Output, "actorft-guest: stable ");
+            (int code, string output, string errors) = Run(1, "actorft.run=diskverify", "--disk", disk + ",ro");
+            Assert.True(code == 0, errors);
+            string verified = output.Split("actorft-guest: verified ")[1].Split('\r', '\n')[0];
+            Assert.EndsWith(" bad 0", verified, StringComparison.Ordinal);
+            Assert.True(int.Parse(verified.Split(' ')[0], CultureInfo.InvariantCulture) >= stable, $"{stable} were stable, verified are {verified}");
+        }
+    }
+
+    [Fact]
+    public void A_machine_that_was_saved_counts_on_without_a_gap()
+    {
+        string save = _folder["counter.aftsave"];
+        string before;
+        using (ActorftProcess process = Start(2, "actorft.run=counter actorft.pace=20000", "--save", save))
+        {
+            process.CloseInput();
+            process.WaitForOutput("counter 20", Guest.BoundSeconds);
+            process.Signal(ActorftProcess.SigTerm);
+            Assert.Equal(128 + ActorftProcess.SigTerm, process.WaitForEnd().ExitCode);
+            before = process.Output;
+        }
+        using ActorftProcess restored = Start(2, "actorft.run=counter actorft.pace=20000", "--restore", save);
+        restored.CloseInput();
+        Wait.Until(() => Count(restored.Output, "counter ") > 20, "the restored guest to count");
+        restored.Signal(ActorftProcess.SigTerm);
+        restored.WaitForEnd();
+        string[] lines = [.. (before + restored.Output).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd('\r')).Where(line => line.StartsWith("counter ", StringComparison.Ordinal))];
+        // The last line may have been cut by the end.
+        for (int i = 0; i < lines.Length - 1; i++) Assert.Equal($"counter {i + 1}", lines[i]);
+        Assert.True(lines.Length > 40);
+    }
+
+    [Fact]
+    public void A_person_at_the_terminal_has_the_guests_shell_and_gets_the_window_back()
+    {
+        using var terminal = new PseudoTerminal();
+        string before = terminal.Settings;
+        string arguments = string.Join(' ', Guest.Arguments(2, "actorft.run=shell").Select(argument => $"'{argument}'"));
+        using ActorftProcess process = ActorftProcess.StartShell(_folder.Root, $"exec $ACTORFT {arguments} <{terminal.Path} >{terminal.Path} 2>&1");
+        Expect("guest# ", Guest.BoundSeconds);
+        Assert.NotEqual(before, terminal.Settings);
+        terminal.Type("nproc\r");
+        Expect("\r\n2\r\n");
+        terminal.Type("sleep 1000\r");
+        Expect("sleep 1000\r\n");
+        terminal.Type("\u0003"); // Ctrl-C goes to the guest
+        Expect("^C\r\nguest# ");
+        terminal.Type("\u0001x");
+        Assert.Equal(0, process.WaitForEnd().ExitCode);
+        Assert.Equal(before, terminal.Settings);
+
+        void Expect(string text, double seconds = 60) =>
+            Wait.Until(() => terminal.Shown.Contains(text, StringComparison.Ordinal) || process.HasEnded, $"\"{text}\" in {terminal.Shown}", seconds);
+    }
+
+    [Fact]
+    public void A_client_reaches_the_guest_through_its_tap()
+    {
+        // In a network name space of its own; the TAP is made by the program.
+        string arguments = string.Join(' ', Guest.Arguments(1, "actorft.run=idle actorft.ip=10.77.0.2/24 actorft.echo=7", "--nic", "tap:aft0", "--record", "net.aftlog").Select(argument => $"'{argument}'"));
+        const string Client = "for i in $(seq 100); do if (exec 3<>/dev/tcp/10.77.0.2/7 && echo through the tap >&3 && read -t 5 answer <&3 && echo \"answer: $answer\") 2>/dev/null; then break; fi; sleep 0.2; done";
+        string script = $"""
+            set -e
+            ip link set lo up
+            $ACTORFT {arguments} --console file:console </dev/null & program=$!
+            for i in $(seq 2000); do if ip link show aft0 >/dev/null 2>&1; then break; fi; sleep 0.05; done
+            ip addr add 10.77.0.1/24 dev aft0
+            for i in $(seq 2000); do if grep -q ready console 2>/dev/null; then break; fi; sleep 0.1; done
+            bash -c '{Client}'
+            kill $program
+            wait $program || echo "code: $?"
+            """;
+        _folder.Write("client", script);
+        using ActorftProcess process = ActorftProcess.StartShell(_folder.Root, "exec unshare -n /bin/sh client");
+        (int code, string output, string errors) = process.WaitForEnd(Guest.BoundSeconds);
+        Assert.True(code == 0, errors);
+        Assert.Contains("answer: through the tap", output, StringComparison.Ordinal);
+        Assert.Contains("code: 143", output, StringComparison.Ordinal);
+        // The frames are in the record: the replay needs no network.
+        (code, _, errors) = ActorftProcess.Run(_folder.Root, "replay", "net.aftlog");
+        Assert.True(code == 0, errors);
+    }
+
+    private static int Count(string text, string part) => text.Split(part).Length - 1;
+}
