@@ -40,6 +40,7 @@ internal sealed class RunSession : IDisposable
     private readonly MachineRunner _runner;
     private readonly StdoutConsole? _stdout;
     private RawTerminal? _terminal;
+    private volatile int _typedConsole; // 0 the UART (ttyS0), 1 the virtio console (hvc0)
     private int _signal;
 
     private RunSession(RunRequest request, Func<MachineDefinition, IMachine> factory)
@@ -165,8 +166,10 @@ internal sealed class RunSession : IDisposable
     {
         _terminal = RawTerminal.Enter();
         Notices.IsRaw = _terminal is not null;
+        MachineDefinition definition = _machine.Definition;
+        if (definition.HasVirtioConsole && definition.CommandLine.Contains("console=hvc0", StringComparison.Ordinal)) _typedConsole = 1;
         bool mayWait = _terminal is null; // keys typed into a full queue are lost; a pipe waits
-        new StdinPump(_terminal is not null, bytes => _queue.Type(0, bytes, mayWait), OnEscape).Start();
+        new StdinPump(_terminal is not null, bytes => _queue.Type(_typedConsole, bytes, mayWait), OnEscape).Start();
     }
 
     private void OnEscape(EscapeCommand command)
@@ -179,7 +182,12 @@ internal sealed class RunSession : IDisposable
                 break;
             case EscapeCommand.Save when _request.SavePath is null: Notices.Say("no save file was named; start with --save FILE to use Ctrl-A s."); break;
             case EscapeCommand.Save: _runner.RequestSave(); break;
-            default: Notices.Say("Ctrl-A x ends the program, Ctrl-A s saves the machine (with --save), Ctrl-A Ctrl-A types Ctrl-A, Ctrl-A h shows this."); break;
+            case EscapeCommand.SwitchConsole when !_machine.Definition.HasVirtioConsole: Notices.Say("the machine has one console; virtio-console = on in its description adds another."); break;
+            case EscapeCommand.SwitchConsole:
+                _typedConsole = 1 - _typedConsole;
+                Notices.Say($"what is typed goes to {(_typedConsole == 0 ? "ttyS0" : "hvc0")} now.");
+                break;
+            default: Notices.Say("Ctrl-A x ends the program, Ctrl-A s saves the machine (with --save), Ctrl-A c types at the other console, Ctrl-A Ctrl-A types Ctrl-A, Ctrl-A h shows this."); break;
         }
     }
 

@@ -9,6 +9,8 @@ internal enum EscapeCommand
     Help,
     /// <summary>Ctrl-A s: save the machine now.</summary>
     Save,
+    /// <summary>Ctrl-A c: type at the other console from now on.</summary>
+    SwitchConsole,
 }
 
 /// <summary>
@@ -38,6 +40,7 @@ internal sealed class EscapeFilter
                 case Escape or (byte)'a': toGuest.Add(Escape); break;
                 case (byte)'x' or (byte)'X': command(EscapeCommand.Quit); break;
                 case (byte)'s' or (byte)'S': command(EscapeCommand.Save); break;
+                case (byte)'c' or (byte)'C': command(EscapeCommand.SwitchConsole); break;
                 default: command(EscapeCommand.Help); break;
             }
         }

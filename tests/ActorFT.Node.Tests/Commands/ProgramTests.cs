@@ -1,4 +1,8 @@
 using System.Text.Json;
+using ActorFT.Cluster.Configuration;
+using ActorFT.Lockstep.Records;
+using ActorFT.Node.Commands;
+using ActorFT.Node.Replaying;
 using ActorFT.Node.Tests.Support;
 using Xunit;
 
@@ -216,6 +220,63 @@ public sealed class ProgramTests : IDisposable
         using ActorftProcess process = ActorftProcess.StartShell(_folder.Root, "ulimit -v 300000000; $ACTORFT run --kernel kernel --memory 1T");
         string sentence = OneSentence(3, process.WaitForEnd());
         Assert.Contains("needs 1 TiB of memory", sentence, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("net_admin", "--nic tap:aft0", "NIC nic0: ")]
+    [InlineData("dac_override,-dac_read_search", "--disk disk", "The image of disk disk0, disk cannot be opened: no permission.")]
+    [InlineData("dac_override,-dac_read_search", "--record locked/file", "The record locked/file cannot be written: no permission.")]
+    [InlineData("dac_override,-dac_read_search", "--save locked/file", "The save file locked/file cannot be written: no permission.")]
+    public void What_the_user_may_not_do_is_the_environments_fault(string dropped, string options, string sentence)
+    {
+        Kernel(TinyGuest.PrintAndShutDown("must not run"));
+        _folder.Write("disk", new byte[4096]);
+        // Root without the capability is as anyone else; another user would need a home and the right to read the program.
+        using ActorftProcess process = ActorftProcess.StartShell(_folder.Root,
+            $"chmod 000 disk; mkdir locked; chmod 500 locked; exec setpriv --bounding-set=-{dropped} $ACTORFT run --kernel kernel --memory 16M {options}");
+        (int, string Output, string) result = process.WaitForEnd();
+        Assert.Contains(sentence, OneSentence(3, result), StringComparison.Ordinal);
+        Assert.Equal("", result.Output);
+    }
+
+    [Fact]
+    public void A_replay_that_diverges_is_4_and_names_the_round_and_the_components()
+    {
+        Kernel(TinyGuest.CountAndShutDown(1_000_000, "counted\n"));
+        Assert.Equal(0, Run("run", "--kernel", "kernel", "--memory", "16M", "--console", "none", "--record", "r.aftlog").ExitCode);
+        using (RecordLogFile log = RecordLogFile.Open(File.OpenRead(_folder["r.aftlog"])))
+        using (FileStream changed = File.Create(_folder["changed"]))
+        {
+            var writer = new RecordLogWriter(log.Header);
+            changed.Write(writer.Start.Span);
+            while (log.Read() is { Record: { } record })
+                changed.Write(writer.Append(record with { DigestAtEnd = record.DigestAtEnd is { } digest ? digest with { High = ~digest.High } : null }).Span);
+        }
+        (int code, _, string errors) = Run("replay", "changed");
+        Assert.True(code == 4, $"exit code {code}: {errors}");
+        Assert.StartsWith("actorft: changed: the replay diverged at round ", errors, StringComparison.Ordinal);
+        Assert.Contains("\n  vcpu-0 ", errors, StringComparison.Ordinal);
+        Assert.Contains("\n  memory ", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_broken_invariant_is_4_with_a_dump_that_holds_the_stack_and_the_round()
+    {
+        Kernel([1]);
+        var machine = new FakeMachine { OnRound = (time, _) => time > 0 ? throw new InvalidOperationException("the rule that broke") : [] };
+        BrokenInvariantException error = Assert.Throws<BrokenInvariantException>(() =>
+        {
+            var config = new MachineConfig { KernelPath = _folder["kernel"], Console = ConsoleBackEnd.None };
+            using RunSession session = RunSession.Open(new RunRequest { Config = config }, _ => machine);
+            session.Run();
+        });
+        string path = error.Message.Split("the dump is ")[1];
+        string dump = File.ReadAllText(path);
+        File.Delete(path);
+        Assert.Contains("the rule that broke", error.Message, StringComparison.Ordinal);
+        Assert.Contains("   at ", dump, StringComparison.Ordinal);
+        Assert.Contains("round 0", dump, StringComparison.Ordinal);
+        Assert.Equal(4, CommandBoundary.Run(isDebug: false, () => throw error));
     }
 
     [Fact]

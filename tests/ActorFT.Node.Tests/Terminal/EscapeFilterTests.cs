@@ -10,7 +10,7 @@ public sealed class EscapeFilterTests
     [InlineData("plain\r", "plain\r", "")]
     [InlineData("a\u0001xb", "ab", "Quit")]
     [InlineData("\u0001h\u0001?", "", "Help Help")]
-    [InlineData("\u0001s", "", "Save")]
+    [InlineData("\u0001s\u0001c", "", "Save SwitchConsole")]
     [InlineData("\u0001\u0001\u0001a", "\u0001\u0001", "")]
     [InlineData("\u0003\u001b[A", "\u0003\u001b[A", "")]
     public void Typed_keys_go_to_the_guest_but_for_commands(string typed, string toGuest, string commands)
