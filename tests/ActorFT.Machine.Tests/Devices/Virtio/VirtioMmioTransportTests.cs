@@ -1,6 +1,7 @@
 using ActorFT.Machine.Devices.Virtio;
 using ActorFT.Machine.Devices.Virtio.Mmio;
 using ActorFT.Machine.Devices.Virtio.Queues;
+using ActorFT.Machine.State;
 using Xunit;
 
 namespace ActorFT.Machine.Tests.Devices.Virtio;
@@ -282,6 +283,32 @@ public sealed class VirtioMmioTransportTests : IDisposable
         Assert.Equal((2u, true), (_driver.InterruptStatus, _world.Line));
         _driver.Write(MmioRegisters.InterruptAck, 2);
         Assert.Equal((0u, false), (_driver.InterruptStatus, _world.Line));
+    }
+
+    [Fact]
+    public void Restore_OfAPendingInterrupt_RaisesTheLine_AndOfNoneLowersIt()
+    {
+        var quiet = new StateWriter();
+        _world.Transport.Save(quiet);
+        _driver.Initialize();
+        ushort head = _driver.Queues[0].Add(GuestBuffer.In(_driver.Allocate(8), 8));
+        _driver.Queues[0].Kick();
+        Probe.GiveBack(head, 0);
+        var pending = new StateWriter();
+        _world.Transport.Save(pending);
+
+        using var twin = new VirtioWorld(_ => new ProbeDevice());
+        Restore(pending);
+        Assert.True(twin.Line);
+        Assert.Equal(1UL, twin.Transport.Read(MmioRegisters.InterruptStatus, 4));
+        Restore(quiet);
+        Assert.False(twin.Line);
+
+        void Restore(StateWriter state)
+        {
+            var reader = new StateReader(state.Written);
+            twin.Transport.Restore(ref reader);
+        }
     }
 
     [Fact]
