@@ -137,7 +137,7 @@ public sealed partial class DiskCopy
 
     /// <summary>
     /// Looks at the blocks of a region: the checksum each should have and the one its content has. What is not in the image yet
-    /// counts as it is in memory. Never throws for what the device does: that is what it reports.
+    /// counts as it is in memory. Does not throw for what the image does, that is what it reports; only for metadata that cannot be read.
     /// </summary>
     public BlockCheck[] CheckRegion(int region)
     {

@@ -46,10 +46,11 @@ public sealed partial class DiskCopy
     /// <param name="role">What it starts as.</param>
     /// <param name="options">How it is kept.</param>
     /// <param name="replaceMetadata">Whether existing metadata may be destroyed.</param>
+    /// <param name="isImageZero">Whether the image was just made and need not be read to know that it is zero.</param>
     /// <exception cref="StorageConfigurationException">Something is not allowed; nothing was changed.</exception>
     /// <exception cref="BlockIoException">The files do not take it.</exception>
     public static DiskCopy Create(
-        IBlockFile image, IBlockFile metadata, DiskName name, DiskGeometry geometry, Guid diskId, NewCopyRole role, DiskCopyOptions options, bool replaceMetadata = false)
+        IBlockFile image, IBlockFile metadata, DiskName name, DiskGeometry geometry, Guid diskId, NewCopyRole role, DiskCopyOptions options, bool replaceMetadata = false, bool isImageZero = false)
     {
         options.Validate();
         CheckImageLength(image, name, geometry.CapacityBytes);
@@ -90,7 +91,7 @@ public sealed partial class DiskCopy
         metadata.Flush();
         Blank(metadata, layout, Math.Min(oldLengthBytes, layout.LengthBytes));
         var copy = new DiskCopy(image, metadata, superblock, options);
-        copy.LearnImage();
+        copy.LearnImage(isImageZero);
         superblock.Write(metadata);
         copy._journal.Begin(superblock.Epoch, superblock.FirstRecord);
         return copy;
@@ -106,10 +107,10 @@ public sealed partial class DiskCopy
         if (oldLengthBytes > layout.RegionPagesOffset) metadata.ZeroRange(layout.RegionPagesOffset, oldLengthBytes - layout.RegionPagesOffset);
     }
 
-    private void LearnImage()
+    private void LearnImage(bool isZero)
     {
         byte[] run = new byte[RunBytes];
-        for (long offset = 0; offset < Geometry.CapacityBytes; offset += run.Length)
+        for (long offset = 0; !isZero && offset < Geometry.CapacityBytes; offset += run.Length)
         {
             Span<byte> bytes = run.AsSpan(0, (int)Math.Min(run.Length, Geometry.CapacityBytes - offset));
             _image.Read(offset, bytes);

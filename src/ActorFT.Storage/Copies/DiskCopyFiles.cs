@@ -80,11 +80,12 @@ public static class DiskCopyFiles
         try
         {
             HostBlockFile image = OpenOrMake(settings.ImagePath, "image", made, opened);
-            if (made.Count > 0) image.Extend(settings.CapacityBytes);
+            bool isImageNew = made.Count > 0;
+            if (isImageNew) image.Extend(settings.CapacityBytes);
             HostBlockFile metadata = OpenOrMake(settings.EffectiveMetadataPath, "metadata", made, opened);
             (IBlockFile wrappedImage, FaultInjectingBlockFile? imageFaults) = Wrap(image, settings);
             (IBlockFile wrappedMetadata, FaultInjectingBlockFile? metadataFaults) = Wrap(metadata, settings);
-            DiskCopy copy = DiskCopy.Create(wrappedImage, wrappedMetadata, settings.Name, geometry, diskId, role, settings.Options, replaceMetadata);
+            DiskCopy copy = DiskCopy.Create(wrappedImage, wrappedMetadata, settings.Name, geometry, diskId, role, settings.Options, replaceMetadata, isImageNew);
             // The files' names must be as durable as what is flushed into them. Best effort: some file systems know no such flush.
             if (OperatingSystem.IsLinux()) foreach (string path in made) _ = LinuxFile.SyncFolder(Path.GetDirectoryName(path)!);
             return new OpenedCopy(copy, imageFaults, metadataFaults);

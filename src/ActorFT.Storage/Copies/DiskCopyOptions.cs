@@ -9,7 +9,7 @@ public sealed record DiskCopyOptions
     public int JournalBytes { get; init; } = 16 << 20;
 
     /// <summary>Bytes written and not yet flushed that are held in memory, as a drive's volatile cache would, before they go to the image.</summary>
-    public int CacheBytes { get; init; } = 8 << 20;
+    public int CacheBytes { get; init; } = 16 << 20;
 
     /// <summary>
     /// A flush of at most this many blocks puts their content into the journal: one flush of the metadata file instead of one

@@ -192,6 +192,18 @@ public class FaultTableTests
     }
 
     [Fact]
+    public void Read_MetadataCannotBeRead_IsAnErrorNotUnverifiedData()
+    {
+        var rig = new Rig();
+        rig.Copy.Dispose();
+        rig.Reopen(); // nothing to recover, no checksums in memory
+        rig.MetadataFaults.Inject(new InjectedFault(InjectedFaultKind.IoError, FaultOperations.Read));
+        Assert.Equal(CopyFaultKind.IoError, Assert.Throws<BlockIoException>(() => Read(rig.Copy, 200 * Block, Block)).Kind);
+        rig.MetadataFaults.Clear();
+        Assert.Equal(new byte[Block], Read(rig.Copy, 200 * Block, Block));
+    }
+
+    [Fact]
     public void FaultInjection_SwitchOff_IsRefused() =>
         Assert.Throws<StorageConfigurationException>(() => new FaultInjectingBlockFile(new CrashBlockFile("x", 512, new CrashClock()), isFaultInjectionEnabled: false));
 }
