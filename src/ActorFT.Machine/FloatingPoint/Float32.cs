@@ -137,59 +137,65 @@ internal static class Float32
     }
 
     /// <summary>FMIN.S.</summary>
-    public static uint Min(uint a, uint b, ref uint flags) => (uint)Reference.Minimum(a, b, ref flags);
+    public static uint Min(uint a, uint b, ref uint flags)
+    {
+        float x = Value(a), y = Value(b);
+        // Neither holds for equal numbers, zeros among them, nor for NaNs.
+        return x < y ? a : x > y ? b : (uint)Reference.Minimum(a, b, ref flags);
+    }
 
     /// <summary>FMAX.S.</summary>
-    public static uint Max(uint a, uint b, ref uint flags) => (uint)Reference.Maximum(a, b, ref flags);
+    public static uint Max(uint a, uint b, ref uint flags)
+    {
+        float x = Value(a), y = Value(b);
+        return x > y ? a : x < y ? b : (uint)Reference.Maximum(a, b, ref flags);
+    }
+
+    // The host's comparisons are exact; where one does not hold, it may have been for a NaN.
 
     /// <summary>FEQ.S.</summary>
-    public static bool Equal(uint a, uint b, ref uint flags) => Reference.Equal(a, b, ref flags);
+    public static bool Equal(uint a, uint b, ref uint flags) => Value(a) == Value(b) || Reference.Equal(a, b, ref flags);
 
     /// <summary>FLT.S.</summary>
-    public static bool LessThan(uint a, uint b, ref uint flags) => Reference.LessThan(a, b, ref flags);
+    public static bool LessThan(uint a, uint b, ref uint flags)
+    {
+        float x = Value(a), y = Value(b);
+        return x < y || (!(x >= y) && Reference.LessThan(a, b, ref flags));
+    }
 
     /// <summary>FLE.S.</summary>
-    public static bool LessOrEqual(uint a, uint b, ref uint flags) => Reference.LessOrEqual(a, b, ref flags);
+    public static bool LessOrEqual(uint a, uint b, ref uint flags)
+    {
+        float x = Value(a), y = Value(b);
+        return x <= y || (!(x > y) && Reference.LessOrEqual(a, b, ref flags));
+    }
 
     /// <summary>FCLASS.S.</summary>
     public static ulong Classify(uint a) => Reference.Classify(a);
 
     /// <summary>FCVT.W.S: the register's value, sign-extended.</summary>
-    public static ulong ToInt32(uint a, RoundingMode rm, ref uint flags)
-    {
-        const float limit = 2147483648.0f;
-        float value = Value(a);
-        if (rm == RoundingMode.TowardZero && value > -limit && value < limit)
-        {
-            // Truncating clears bits of the significand, so that the result is a number of the format again.
-            int truncated = (int)value;
-            if ((float)truncated != value) flags |= FloatFlags.Inexact;
-            return (ulong)truncated;
-        }
-
-        return Reference.ToInteger(a, 32, signed: true, rm, ref flags);
-    }
+    public static ulong ToInt32(uint a, RoundingMode rm, ref uint flags) =>
+        HostConversion.TryToInteger(Value(a), int.MinValue, int.MaxValue + 1.0, rm, out long integer, ref flags)
+            ? (ulong)integer
+            : Reference.ToInteger(a, 32, signed: true, rm, ref flags);
 
     /// <summary>FCVT.WU.S: the register's value, sign-extended.</summary>
-    public static ulong ToUInt32(uint a, RoundingMode rm, ref uint flags) => Reference.ToInteger(a, 32, signed: false, rm, ref flags);
+    public static ulong ToUInt32(uint a, RoundingMode rm, ref uint flags) =>
+        HostConversion.TryToInteger(Value(a), 0, uint.MaxValue + 1.0, rm, out long integer, ref flags)
+            ? (ulong)(int)integer
+            : Reference.ToInteger(a, 32, signed: false, rm, ref flags);
 
     /// <summary>FCVT.L.S.</summary>
-    public static ulong ToInt64(uint a, RoundingMode rm, ref uint flags)
-    {
-        const float limit = 9223372036854775808.0f;
-        float value = Value(a);
-        if (rm == RoundingMode.TowardZero && value > -limit && value < limit)
-        {
-            long truncated = (long)value;
-            if ((float)truncated != value) flags |= FloatFlags.Inexact;
-            return (ulong)truncated;
-        }
-
-        return Reference.ToInteger(a, 64, signed: true, rm, ref flags);
-    }
+    public static ulong ToInt64(uint a, RoundingMode rm, ref uint flags) =>
+        HostConversion.TryToInteger(Value(a), -HostConversion.TwoTo63, HostConversion.TwoTo63, rm, out long integer, ref flags)
+            ? (ulong)integer
+            : Reference.ToInteger(a, 64, signed: true, rm, ref flags);
 
     /// <summary>FCVT.LU.S.</summary>
-    public static ulong ToUInt64(uint a, RoundingMode rm, ref uint flags) => Reference.ToInteger(a, 64, signed: false, rm, ref flags);
+    public static ulong ToUInt64(uint a, RoundingMode rm, ref uint flags) =>
+        HostConversion.TryToInteger(Value(a), 0, HostConversion.TwoTo63, rm, out long integer, ref flags)
+            ? (ulong)integer
+            : Reference.ToInteger(a, 64, signed: false, rm, ref flags);
 
     /// <summary>FCVT.S.W: of the register's low 32 bits.</summary>
     public static uint FromInt32(ulong register, RoundingMode rm, ref uint flags) => FromInt64((ulong)(int)register, rm, ref flags);

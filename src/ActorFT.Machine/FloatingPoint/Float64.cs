@@ -151,59 +151,65 @@ internal static class Float64
     }
 
     /// <summary>FMIN.D.</summary>
-    public static ulong Min(ulong a, ulong b, ref uint flags) => Reference.Minimum(a, b, ref flags);
+    public static ulong Min(ulong a, ulong b, ref uint flags)
+    {
+        double x = Value(a), y = Value(b);
+        // Neither holds for equal numbers, zeros among them, nor for NaNs.
+        return x < y ? a : x > y ? b : Reference.Minimum(a, b, ref flags);
+    }
 
     /// <summary>FMAX.D.</summary>
-    public static ulong Max(ulong a, ulong b, ref uint flags) => Reference.Maximum(a, b, ref flags);
+    public static ulong Max(ulong a, ulong b, ref uint flags)
+    {
+        double x = Value(a), y = Value(b);
+        return x > y ? a : x < y ? b : Reference.Maximum(a, b, ref flags);
+    }
+
+    // The host's comparisons are exact; where one does not hold, it may have been for a NaN.
 
     /// <summary>FEQ.D.</summary>
-    public static bool Equal(ulong a, ulong b, ref uint flags) => Reference.Equal(a, b, ref flags);
+    public static bool Equal(ulong a, ulong b, ref uint flags) => Value(a) == Value(b) || Reference.Equal(a, b, ref flags);
 
     /// <summary>FLT.D.</summary>
-    public static bool LessThan(ulong a, ulong b, ref uint flags) => Reference.LessThan(a, b, ref flags);
+    public static bool LessThan(ulong a, ulong b, ref uint flags)
+    {
+        double x = Value(a), y = Value(b);
+        return x < y || (!(x >= y) && Reference.LessThan(a, b, ref flags));
+    }
 
     /// <summary>FLE.D.</summary>
-    public static bool LessOrEqual(ulong a, ulong b, ref uint flags) => Reference.LessOrEqual(a, b, ref flags);
+    public static bool LessOrEqual(ulong a, ulong b, ref uint flags)
+    {
+        double x = Value(a), y = Value(b);
+        return x <= y || (!(x > y) && Reference.LessOrEqual(a, b, ref flags));
+    }
 
     /// <summary>FCLASS.D.</summary>
     public static ulong Classify(ulong a) => Reference.Classify(a);
 
     /// <summary>FCVT.W.D: the register's value, sign-extended.</summary>
-    public static ulong ToInt32(ulong a, RoundingMode rm, ref uint flags)
-    {
-        const double limit = 2147483648.0;
-        double value = Value(a);
-        if (rm == RoundingMode.TowardZero && value > -limit && value < limit)
-        {
-            int truncated = (int)value;
-            if (truncated != value) flags |= FloatFlags.Inexact;
-            return (ulong)truncated;
-        }
-
-        return Reference.ToInteger(a, 32, signed: true, rm, ref flags);
-    }
+    public static ulong ToInt32(ulong a, RoundingMode rm, ref uint flags) =>
+        HostConversion.TryToInteger(Value(a), int.MinValue, int.MaxValue + 1.0, rm, out long integer, ref flags)
+            ? (ulong)integer
+            : Reference.ToInteger(a, 32, signed: true, rm, ref flags);
 
     /// <summary>FCVT.WU.D: the register's value, sign-extended.</summary>
-    public static ulong ToUInt32(ulong a, RoundingMode rm, ref uint flags) => Reference.ToInteger(a, 32, signed: false, rm, ref flags);
+    public static ulong ToUInt32(ulong a, RoundingMode rm, ref uint flags) =>
+        HostConversion.TryToInteger(Value(a), 0, uint.MaxValue + 1.0, rm, out long integer, ref flags)
+            ? (ulong)(int)integer
+            : Reference.ToInteger(a, 32, signed: false, rm, ref flags);
 
     /// <summary>FCVT.L.D.</summary>
-    public static ulong ToInt64(ulong a, RoundingMode rm, ref uint flags)
-    {
-        // Below 2^63 the truncated value is a number of the format again, so that comparing it is exact.
-        const double limit = 9223372036854775808.0;
-        double value = Value(a);
-        if (rm == RoundingMode.TowardZero && value > -limit && value < limit)
-        {
-            long truncated = (long)value;
-            if (truncated != value) flags |= FloatFlags.Inexact;
-            return (ulong)truncated;
-        }
-
-        return Reference.ToInteger(a, 64, signed: true, rm, ref flags);
-    }
+    public static ulong ToInt64(ulong a, RoundingMode rm, ref uint flags) =>
+        HostConversion.TryToInteger(Value(a), -HostConversion.TwoTo63, HostConversion.TwoTo63, rm, out long integer, ref flags)
+            ? (ulong)integer
+            : Reference.ToInteger(a, 64, signed: true, rm, ref flags);
 
     /// <summary>FCVT.LU.D.</summary>
-    public static ulong ToUInt64(ulong a, RoundingMode rm, ref uint flags) => Reference.ToInteger(a, 64, signed: false, rm, ref flags);
+    public static ulong ToUInt64(ulong a, RoundingMode rm, ref uint flags) =>
+        HostConversion.TryToInteger(Value(a), 0, HostConversion.TwoTo63, rm, out long integer, ref flags)
+            ? (ulong)integer
+            : Reference.ToInteger(a, 64, signed: false, rm, ref flags);
 
     /// <summary>FCVT.D.W: of the register's low 32 bits; always exact.</summary>
     public static ulong FromInt32(ulong register, RoundingMode rm, ref uint flags) => Bits((int)register);
@@ -216,7 +222,7 @@ internal static class Float64
     {
         // Up to 53 bits every integer is a number of the format.
         const ulong exactLimit = 1UL << 53;
-        if (register + exactLimit <= 2 * exactLimit) return Bits((long)register);
+        if (register + exactLimit <= 2 * exactLimit || MayUseHost(rm, flags)) return Bits((long)register);
         bool negative = (long)register < 0;
         return Reference.FromInteger(negative, negative ? 0 - register : register, rm, ref flags);
     }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ActorFT.Machine.FloatingPoint;
 
-/// <summary>Comparison, minimum and maximum, classification: exact by nature, so the only versions of themselves.</summary>
+/// <summary>Comparison, minimum and maximum, classification.</summary>
 internal static partial class SoftFloat<TFormat>
 {
     // Maps the order of numbers that are not NaN, -0 below +0, to the order of signed integers.
@@ -14,7 +14,7 @@ internal static partial class SoftFloat<TFormat>
     }
 
     /// <summary>FEQ: quiet, only a signaling NaN raises NV.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool Equal(ulong a, ulong b, ref uint flags)
     {
         if (IsNaN(a) || IsNaN(b))
@@ -27,7 +27,7 @@ internal static partial class SoftFloat<TFormat>
     }
 
     /// <summary>FLT: signaling, any NaN raises NV.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool LessThan(ulong a, ulong b, ref uint flags)
     {
         if (IsNaN(a) || IsNaN(b))
@@ -40,7 +40,7 @@ internal static partial class SoftFloat<TFormat>
     }
 
     /// <summary>FLE: signaling, any NaN raises NV.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool LessOrEqual(ulong a, ulong b, ref uint flags)
     {
         if (IsNaN(a) || IsNaN(b))
@@ -53,7 +53,7 @@ internal static partial class SoftFloat<TFormat>
     }
 
     /// <summary>minimumNumber of IEEE 754-2019: a number rather than a NaN, -0 below +0, NV for signaling NaNs.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static ulong Minimum(ulong a, ulong b, ref uint flags)
     {
         if (IsNaN(a) || IsNaN(b)) return NumberOf(a, b, ref flags);
@@ -61,7 +61,7 @@ internal static partial class SoftFloat<TFormat>
     }
 
     /// <summary>maximumNumber of IEEE 754-2019.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static ulong Maximum(ulong a, ulong b, ref uint flags)
     {
         if (IsNaN(a) || IsNaN(b)) return NumberOf(a, b, ref flags);

@@ -119,17 +119,23 @@ public class EdgeOperandTests
         foreach (RoundingMode rm in Subject.RoundingModes)
         foreach (var (name, convert, signed, widthBits) in subject.FromInteger)
         {
-            BigInteger value = (signed, widthBits) switch
+            Oracle.Result wanted = subject.Oracle.FromInteger(IntegerOperand(register, signed, widthBits), rm);
+            foreach (uint initial in InitialFlags)
             {
-                (true, 32) => (int)register,
-                (false, 32) => (uint)register,
-                (true, _) => (long)register,
-                _ => register,
-            };
-            uint flags = 0;
-            Check($"{name} {rm}", subject.Oracle.FromInteger(value, rm), convert(register, rm, ref flags), 0, flags, register);
+                uint flags = initial;
+                Check($"{name} {rm}", wanted, convert(register, rm, ref flags), initial, flags, register);
+            }
         }
     }
+
+    /// <summary>What a conversion from an integer register converts.</summary>
+    internal static BigInteger IntegerOperand(ulong register, bool signed, int widthBits) => (signed, widthBits) switch
+    {
+        (true, 32) => (int)register,
+        (false, 32) => (uint)register,
+        (true, _) => (long)register,
+        _ => register,
+    };
 
     [Theory]
     [MemberData(nameof(Subject.Both), MemberType = typeof(Subject))]

@@ -1,3 +1,4 @@
+using System.Numerics;
 using ActorFT.Machine.FloatingPoint;
 using Xunit;
 
@@ -96,6 +97,31 @@ public class FastPathTests
                 flags = 0;
                 Check(name, oracle.ToInteger(a, min, max, rm), convert(a, rm, ref flags), flags);
             }
+
+            ulong integer = (ulong)random.NextInt64(long.MinValue, long.MaxValue) >> random.Next(64);
+            foreach (var (name, convert, signed, widthBits) in subject.FromInteger)
+            {
+                // From NX as well: then the host converts.
+                flags = (uint)(i & 1);
+                BigInteger value = EdgeOperandTests.IntegerOperand(integer, signed, widthBits);
+                Oracle.Result expected = oracle.FromInteger(value, rm);
+                Check($"{name} {integer:x}", expected with { Flags = expected.Flags | (uint)(i & 1) }, convert(integer, rm, ref flags), flags);
+            }
+
+            // Numbers that are equal often enough.
+            if (random.Next(4) == 0) b = a ^ (random.Next(2) == 0 ? oracle.SignBit : 0);
+            int? order = oracle.Compare(a, b);
+            uint quiet = oracle.IsSignaling(a) || oracle.IsSignaling(b) ? FloatFlags.Invalid : 0, signaling = order == null ? FloatFlags.Invalid : 0;
+            flags = 0;
+            Check("eq", new Oracle.Result(order == 0 ? 1UL : 0, quiet), subject.Equal(a, b, ref flags) ? 1UL : 0, flags);
+            flags = 0;
+            Check("lt", new Oracle.Result(order < 0 ? 1UL : 0, signaling), subject.LessThan(a, b, ref flags) ? 1UL : 0, flags);
+            flags = 0;
+            Check("le", new Oracle.Result(order <= 0 ? 1UL : 0, signaling), subject.LessOrEqual(a, b, ref flags) ? 1UL : 0, flags);
+            flags = 0;
+            Check("min", oracle.Min(a, b), subject.Min(a, b, ref flags), flags);
+            flags = 0;
+            Check("max", oracle.Max(a, b), subject.Max(a, b, ref flags), flags);
 
             if (i % 20 == 0)
             {
