@@ -180,6 +180,34 @@ public sealed unsafe class GuestMemory : IDisposable
     }
 
     /// <summary>
+    /// Fault injection for tests and drills: flips a bit of the first touched page from <paramref name="pageIndex"/> on without
+    /// anybody being told, as failing hardware does.
+    /// </summary>
+    public void FlipBit(int pageIndex)
+    {
+        for (int i = 0; i < PageCount; i++)
+        {
+            int page = (pageIndex + i) % PageCount;
+            if ((Flags[page] & PageFlags.Touched) == 0) continue;
+            HostBase[((ulong)page << PageShift) + 2048] ^= 1;
+            return;
+        }
+    }
+
+    /// <summary>
+    /// Compares every page with the digest part kept since it was last hashed: finds memory that changed without being
+    /// written, as a flipped bit does. Costs a hash of all touched memory.
+    /// </summary>
+    /// <returns>The first such page's index, or -1.</returns>
+    public int FindCorruptedPage()
+    {
+        ComputeDigest();
+        for (int page = 0; page < PageCount; page++)
+            if ((Flags[page] & PageFlags.Touched) != 0 && PageDigest(page, Page(page)) != _pageDigests[page]) return page;
+        return -1;
+    }
+
+    /// <summary>
     /// The part of one page in the digest of memory: a hash of its content seeded with its index, and zero for a page of
     /// zeroes, so that untouched memory costs nothing and touching it is not state.
     /// </summary>

@@ -15,7 +15,7 @@ internal sealed class GoldfishRtc : IMmioDevice
 
     private readonly IMachineClock _clock;
     private readonly IInterruptLine _line;
-    private readonly ulong _startWallClockNs;
+    private ulong _startWallClockNs; // state: a replica rebuilt from another has that one's
 
     private ulong _offsetNs;      // what the guest moved the clock by, modulo 2^64
     private uint _latchedHigh;    // reading TIME_LOW latches the other half, so that a pair of reads is one instant
@@ -124,7 +124,8 @@ internal sealed class GoldfishRtc : IMmioDevice
     /// <inheritdoc/>
     public void Save(StateWriter writer)
     {
-        writer.Section("RTC ", 1);
+        writer.Section("RTC ", 2);
+        writer.U64(_startWallClockNs);
         writer.U64(_offsetNs);
         writer.U32(_latchedHigh);
         writer.U64(_alarmNs);
@@ -136,7 +137,8 @@ internal sealed class GoldfishRtc : IMmioDevice
     /// <inheritdoc/>
     public void Restore(ref StateReader reader)
     {
-        reader.Section("RTC ", 1);
+        reader.Section("RTC ", 2);
+        _startWallClockNs = reader.U64();
         _offsetNs = reader.U64();
         _latchedHigh = reader.U32();
         _alarmNs = reader.U64();

@@ -1,0 +1,231 @@
+using ActorFT.Cluster.Arbiter;
+using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Machines;
+using ActorFT.Cluster.Messages;
+using ActorFT.Cluster.Status;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Network.Links;
+using Akka.Actor;
+using Akka.Cluster;
+
+namespace ActorFT.Cluster.Host;
+
+/// <summary>
+/// This node: its machines (servers), its view of the other nodes, and the commands for it. Tells the others its status at a fixed
+/// interval, keeps theirs with the time they came, and passes commands on to the server they concern.
+/// </summary>
+public sealed class HostActor : UntypedActor, IWithTimers
+{
+    /// <summary>Its name under /user.</summary>
+    public const string Name = "host";
+
+    /// <summary>Asks for everything known; answered by <see cref="PairView"/>.</summary>
+    public sealed record GetView : MachineProtocol.ILocalMessage;
+
+    /// <summary>What this node knows.</summary>
+    /// <param name="Own">Its own status.</param>
+    /// <param name="Others">The latest of each other node, with the milliseconds since it came.</param>
+    public sealed record PairView(NodeStatus Own, IReadOnlyList<(NodeStatus Status, long AgeMs)> Others) : MachineProtocol.ILocalMessage;
+
+    /// <summary>A message for a machine's actor on this server.</summary>
+    public sealed record ForMachine(string Machine, object Message) : MachineProtocol.ILocalMessage;
+
+    private sealed record StatusDue : MachineProtocol.ILocalMessage;
+
+    private sealed record StatusCollected(MachineStatus[] Machines, TermStatus[] Terms) : MachineProtocol.ILocalMessage;
+
+    private readonly NodeConfig _config;
+    private readonly LinkHub? _links;
+    private readonly IReadOnlyList<(string Name, Props Props)> _machineProps;
+    private readonly IActorRef? _arbiter;
+    private readonly ActorSelection[] _others;
+    private readonly Dictionary<string, IActorRef> _machines = [];
+    private readonly Dictionary<string, (NodeStatus Status, ulong AtNs)> _known = [];
+    private readonly Dictionary<string, (LinkPathState State, long SinceMs)> _linkStates = [];
+    private NodeStatus _own;
+    private bool _isCollecting;
+
+    /// <summary>Creates it.</summary>
+    /// <param name="config">The node.</param>
+    /// <param name="links">Servers: the FT link.</param>
+    /// <param name="machines">Servers: each machine's name and how to create its actor.</param>
+    /// <param name="arbiter">Arbiter: its actor.</param>
+    public HostActor(NodeConfig config, LinkHub? links, IReadOnlyList<(string Name, Props Props)> machines, IActorRef? arbiter)
+    {
+        (_config, _links, _machineProps, _arbiter) = (config, links, machines, arbiter);
+        IEnumerable<NodeAddress> others = config.IsArbiter ? config.ServerAddresses : [config.PeerAddress!, config.ArbiterAddress!];
+        _others = [.. others.Select(other => Context.ActorSelection($"{other.ActorSystemAddress}/user/{Name}"))];
+        _own = new NodeStatus { Node = config.Name, Role = config.IsArbiter ? "arbiter" : "server", State = ComponentState.Transitioning, Reason = "starting" };
+    }
+
+    /// <inheritdoc/>
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <summary>How to create one.</summary>
+    public static Props Props(NodeConfig config, LinkHub? links, IReadOnlyList<(string Name, Props Props)> machines, IActorRef? arbiter) =>
+        Akka.Actor.Props.Create(() => new HostActor(config, links, machines, arbiter));
+
+    /// <inheritdoc/>
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(0, TimeSpan.Zero, _ => Directive.Stop);
+
+    /// <inheritdoc/>
+    protected override void PreStart()
+    {
+        foreach ((string name, Props props) in _machineProps) _machines[name] = Context.ActorOf(props, MachineActor.NamePrefix + name);
+        Timers.StartPeriodicTimer(nameof(StatusDue), new StatusDue(), TimeSpan.Zero, _config.StatusInterval);
+        if (!_config.IsArbiter) Akka.Cluster.Cluster.Get(Context.System).Subscribe(Self, ClusterEvent.InitialStateAsEvents, typeof(ClusterEvent.UnreachableMember));
+    }
+
+    /// <inheritdoc/>
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case StatusDue: CollectStatus(); break;
+            case StatusCollected collected: Publish(collected); break;
+            case NodeStatus status: _known[status.Node] = (status, MonotonicClock.NowNs); break;
+            case GetView: Sender.Tell(View); break;
+            case ForMachine forMachine:
+                if (_machines.TryGetValue(forMachine.Machine, out IActorRef? machine)) machine.Forward(forMachine.Message);
+                break;
+            case CommandProtocol.Command command: OnCommand(command); break;
+            case ClusterEvent.UnreachableMember unreachable: OnUnreachable(unreachable.Member); break;
+            case LeaveCompleted: break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private PairView View => new(_own, [.. _known.Values.Select(known => (known.Status, (long)((MonotonicClock.NowNs - known.AtNs) / 1_000_000)))]);
+
+    private void CollectStatus()
+    {
+        if (_isCollecting) return;
+        _isCollecting = true;
+        TimeSpan limit = TimeSpan.FromSeconds(2);
+        Task<MachineStatus>[] machines = [.. _machines.Values.Select(machine => machine.Ask<MachineStatus>(MachineProtocol.GetStatus.Instance, limit))];
+        Task<TermStatus[]> terms = _arbiter is null ? Task.FromResult(Array.Empty<TermStatus>()) : _arbiter.Ask<TermStatus[]>(new ArbiterActor.GetTerms(), limit);
+        Collect(machines, terms).PipeTo(Self);
+    }
+
+    // A machine whose actor does not answer is left out; the node says so.
+    private static async Task<StatusCollected> Collect(Task<MachineStatus>[] machines, Task<TermStatus[]> terms)
+    {
+        List<MachineStatus> answered = [];
+        foreach (Task<MachineStatus> machine in machines)
+        {
+            try { answered.Add(await machine.ConfigureAwait(false)); }
+            catch (AskTimeoutException) { }
+        }
+
+        TermStatus[] kept = [];
+        try { kept = await terms.ConfigureAwait(false); }
+        catch (AskTimeoutException) { }
+        return new StatusCollected([.. answered], kept);
+    }
+
+    private void Publish(StatusCollected collected)
+    {
+        _isCollecting = false;
+        long nowMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        LinkStatus[] links = BuildLinks(nowMs);
+        bool arbiterReachable = _config.IsArbiter || _known.Values.Any(known => known.Status.Role == "arbiter" && MonotonicClock.NowNs - known.AtNs < 3_000_000_000);
+        (ComponentState state, string reason) = Judge(collected, links, arbiterReachable);
+        _own = new NodeStatus
+        {
+            Node = _config.Name,
+            Role = _config.IsArbiter ? "arbiter" : "server",
+            State = state,
+            Reason = reason,
+            SinceUnixMs = state == _own.State ? _own.SinceUnixMs : nowMs,
+            AtUnixMs = nowMs,
+            Version = typeof(HostActor).Assembly.GetName().Version?.ToString(3) ?? "",
+            Endpoint = _config.Management is { } endpoint ? $"http://{endpoint}" : "",
+            ArbiterReachable = arbiterReachable,
+            Links = links,
+            Machines = collected.Machines,
+            Terms = collected.Terms,
+        };
+        foreach (ActorSelection other in _others) other.Tell(_own, Self);
+    }
+
+    private (ComponentState, string) Judge(StatusCollected collected, LinkStatus[] links, bool arbiterReachable)
+    {
+        if (collected.Machines.Length < _machines.Count) return (ComponentState.Degraded, "a machine's actor does not answer");
+        if (links.Length != 0 && links.All(link => link.State == ComponentState.Failed)) return (ComponentState.Degraded, "no FT link is up");
+        if (links.Any(link => link.State != ComponentState.Good)) return (ComponentState.Degraded, "an FT link is down");
+        return arbiterReachable ? (ComponentState.Good, "") : (ComponentState.Degraded, "the arbiter does not answer: no second fault is survivable");
+    }
+
+    private LinkStatus[] BuildLinks(long nowMs)
+    {
+        if (_links is null) return [];
+        List<LinkStatus> links = [];
+        foreach (LinkPathSnapshot path in _links.Snapshot())
+        {
+            if (!_linkStates.TryGetValue(path.Name, out (LinkPathState State, long SinceMs) before) || before.State != path.Status.State)
+            {
+                if (before.SinceMs != 0 || path.Status.State == LinkPathState.Up) ReportLink(path, before.SinceMs != 0);
+                _linkStates[path.Name] = before = (path.Status.State, nowMs);
+            }
+
+            links.Add(new LinkStatus
+            {
+                Name = path.Name,
+                State = path.Status.State switch { LinkPathState.Up => ComponentState.Good, LinkPathState.Silent => ComponentState.Degraded, _ => ComponentState.Failed },
+                Reason = path.Status.Reason,
+                SinceUnixMs = before.SinceMs,
+                RoundTripMs = path.RoundTripMs,
+                LossRatio = path.LossRatio,
+                SentBytes = path.Classes.Sum(one => one.SentBytes),
+                ReceivedBytes = path.Classes.Sum(one => one.ReceivedBytes),
+            });
+        }
+
+        return [.. links];
+    }
+
+    private void ReportLink(LinkPathSnapshot path, bool wasKnown)
+    {
+        bool isUp = path.Status.State == LinkPathState.Up;
+        FaultProtocol.Report report = isUp
+            ? new("link-up", FaultSeverity.Info, "", path.Name, $"FT link {path.Name} is up.", "", null, "link-down")
+            : new("link-down", FaultSeverity.Warning, "", path.Name, $"FT link {path.Name}: {path.Status.Reason}.", "the other links carry on");
+        if (isUp || wasKnown) Context.ActorSelection($"/user/{Faults.FaultManagerActor.Name}").Tell(report);
+    }
+
+    private void OnCommand(CommandProtocol.Command command)
+    {
+        if (command.Server.Length != 0 && command.Server != _config.Name)
+        {
+            if (command.Server == _config.PeerName) _others[0].Tell(command, Sender);
+            else Sender.Tell(new CommandProtocol.Outcome(false, $"There is no server \"{command.Server}\" here; allowed are {_config.Name} and {_config.PeerName}."));
+            return;
+        }
+
+        if (command.Machine.Length != 0 && !_machines.ContainsKey(command.Machine))
+        {
+            Sender.Tell(new CommandProtocol.Outcome(false, $"There is no machine \"{command.Machine}\" here; known are {string.Join(", ", _machines.Keys.Order())}."));
+            return;
+        }
+
+        foreach ((string name, IActorRef machine) in _machines)
+        {
+            if (command.Machine.Length != 0 && command.Machine != name) continue;
+            // Without a server named, whoever leads does it.
+            bool leads = _own.Machines.Any(status => status.Name == name && status.Role == "Leading");
+            if (command.Server.Length == 0 && !leads && PeerLeads(name)) _others[0].Tell(command with { Server = _config.PeerName, Machine = name }, Sender);
+            else machine.Forward(command);
+        }
+
+        if (_machines.Count == 0) Sender.Tell(new CommandProtocol.Outcome(false, $"{_config.Name} runs no machine."));
+    }
+
+    private bool PeerLeads(string machine) => _known.TryGetValue(_config.PeerName, out (NodeStatus Status, ulong AtNs) peer)
+        && peer.Status.Machines.Any(status => status.Name == machine && status.Role == "Leading");
+
+    private void OnUnreachable(Member member)
+    {
+        if (_config.PeerAddress is not { } peer || member.Address.Host != peer.Host || member.Address.Port != peer.Port) return;
+        foreach (IActorRef machine in _machines.Values) machine.Tell(new MachineProtocol.PeerUnreachable("the cluster's failure detector does not reach it"));
+    }
+}

@@ -1,0 +1,106 @@
+using System.Collections.Immutable;
+using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Machines;
+using ActorFT.Lockstep.Messages;
+using ActorFT.Machine.State;
+using ActorFT.Network.Links;
+using Akka.Actor;
+
+namespace ActorFT.Cluster.Host;
+
+/// <summary>
+/// The FT link of this server for all its machines: gives each coordinator its envelopes, and everybody the paths' states.
+/// Not an actor: it is called on the link's threads and only hands over.
+/// </summary>
+public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
+{
+    private readonly LinkEndpoint _endpoint;
+    private readonly object _lock = new();
+    private readonly Dictionary<ushort, IActorRef> _machines = [];
+    private readonly Action<int, string> _refused;
+    private ImmutableArray<LinkPathStatus> _paths;
+    private long _malformed;
+
+    /// <summary>Makes the link; it does nothing before <see cref="Start"/>.</summary>
+    /// <param name="config">The node.</param>
+    /// <param name="refused">Told when somebody is turned away, on a link thread.</param>
+    public LinkHub(NodeConfig config, Action<int, string> refused)
+    {
+        _refused = refused;
+        _paths = [.. config.Links.Select((_, i) => new LinkPathStatus(i, LinkPathState.Down, LinkDownCause.NotYet, "not connected yet", 0))];
+        _endpoint = new LinkEndpoint(new LinkOptions
+        {
+            PairName = config.Pair,
+            ServerName = config.Name,
+            PeerName = config.PeerName,
+            Paths = [.. config.Links.Select(path => new LinkPathOptions { Name = path.Name, Local = path.Local, Peer = path.Peer })],
+            Tls = config.LinkTls is { } tls ? LinkTlsOptions.Load(tls.Certificate, tls.Key, tls.PeerCertificate) : null,
+        }, this);
+    }
+
+    /// <inheritdoc/>
+    public int PathCount => _endpoint.PathCount;
+
+    /// <summary>Envelopes that could not be read.</summary>
+    public long Malformed => Interlocked.Read(ref _malformed);
+
+    /// <summary>Begins to listen and connect.</summary>
+    public void Start() => _endpoint.Start();
+
+    /// <summary>Measurements of all paths.</summary>
+    public ImmutableArray<LinkPathSnapshot> Snapshot() => _endpoint.Snapshot();
+
+    /// <summary>Gives a machine's coordinator its envelopes and path changes from now on, beginning with the paths' present states.</summary>
+    public void Register(ushort channel, IActorRef coordinator)
+    {
+        lock (_lock)
+        {
+            _machines[channel] = coordinator;
+            foreach (LinkPathStatus path in _paths) coordinator.Tell(new MachineProtocol.PathChanged(path), ActorRefs.NoSender);
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload) =>
+        _endpoint.TrySend(path, isBulk ? LinkClass.Bulk : LinkClass.Log, channel, payload) == SendResult.Taken;
+
+    /// <inheritdoc/>
+    public Task WaitForBulkRoomAsync(int path) => _endpoint.WaitForRoomAsync(path, LinkClass.Bulk);
+
+    void ILinkSink.FrameReceived(LinkFrame frame)
+    {
+        IActorRef? coordinator;
+        lock (_lock) _machines.TryGetValue(frame.Channel, out coordinator);
+        if (coordinator is null)
+        {
+            frame.Dispose();
+            return;
+        }
+
+        try
+        {
+            LinkEnvelope envelope = LinkCodec.Decode(frame.Payload.Span);
+            coordinator.Tell(new MachineProtocol.EnvelopeArrived(frame.PathIndex, envelope, frame), ActorRefs.NoSender);
+        }
+        catch (StateFormatException)
+        {
+            // The frame's checksum was right, so the peer speaks another dialect: its hello will be refused with a sentence.
+            Interlocked.Increment(ref _malformed);
+            frame.Dispose();
+        }
+    }
+
+    void ILinkSink.PathChanged(LinkPathStatus status)
+    {
+        lock (_lock)
+        {
+            _paths = _paths.SetItem(status.PathIndex, status);
+            foreach (IActorRef coordinator in _machines.Values) coordinator.Tell(new MachineProtocol.PathChanged(status), ActorRefs.NoSender);
+        }
+    }
+
+    void ILinkSink.Refused(int pathIndex, string reason) => _refused(pathIndex, reason);
+
+    /// <summary>Closes the link.</summary>
+    public void Dispose() => _endpoint.Dispose();
+}

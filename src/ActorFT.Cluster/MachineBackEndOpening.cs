@@ -1,0 +1,49 @@
+using ActorFT.Cluster.Configuration;
+using ActorFT.Network;
+using ActorFT.Network.Tap;
+using ActorFT.Storage.Raw;
+
+namespace ActorFT.Cluster;
+
+/// <summary>Opens what stands behind a machine's devices on this server, with the operator's sentence when it cannot.</summary>
+internal static class MachineBackEndOpening
+{
+    /// <summary>Opens a disk's image.</summary>
+    public static RawImage OpenImage(MachineConfig machine, DiskConfig disk)
+    {
+        try
+        {
+            return RawImage.Open(disk.Path, disk.IsReadOnly);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new OperatorException($"Machine {machine.Name}: the image {disk.Path} of disk {disk.Name} does not exist.", e);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new OperatorException($"Machine {machine.Name}, disk {disk.Name}: {e.Message}", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EnvironmentException($"Machine {machine.Name}: the image {disk.Path} of disk {disk.Name} cannot be opened: {e.Message.TrimEnd('.')}.", e);
+        }
+    }
+
+    /// <summary>Opens a NIC's back end.</summary>
+    public static INicBackEnd OpenNic(MachineConfig machine, NicConfig nic)
+    {
+        if (nic.TapName.Length == 0) return new NullNic();
+        try
+        {
+            return TapDevice.Open(new TapOptions { Name = nic.TapName, MtuBytes = nic.MtuBytes });
+        }
+        catch (NetworkConfigurationException e)
+        {
+            throw new OperatorException($"Machine {machine.Name}, NIC {nic.Name}: {e.Message}", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EnvironmentException($"Machine {machine.Name}, NIC {nic.Name}: {e.Message}", e);
+        }
+    }
+}

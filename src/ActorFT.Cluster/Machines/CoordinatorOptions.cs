@@ -1,0 +1,46 @@
+using ActorFT.Cluster.Configuration;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Machine;
+using Akka.Actor;
+
+namespace ActorFT.Cluster.Machines;
+
+/// <summary>What a coordinator works with.</summary>
+public sealed record CoordinatorOptions
+{
+    /// <summary>The machine's definition without wall clock and seed: the same on both servers.</summary>
+    public required MachineDefinition Definition { get; init; }
+    /// <summary>Makes the machine, for power-on (with a wall clock) or to load state into.</summary>
+    public required Func<MachineDefinition, IMachine> CreateMachine { get; init; }
+    /// <summary>Who this replica is.</summary>
+    public required ReplicaIdentity Identity { get; init; }
+    /// <summary>Lockstep settings.</summary>
+    public required LockstepSettings Settings { get; init; }
+    /// <summary>State transfer's bytes per second at most; 0 for unbounded.</summary>
+    public ulong ResyncBytesPerSecond { get; init; }
+    /// <summary>The FT link.</summary>
+    public required IPeerLink Link { get; init; }
+    /// <summary>The machine's number on the link: its position among the machines' names.</summary>
+    public required ushort Channel { get; init; }
+    /// <summary>The arbiter.</summary>
+    public required ICanTell Arbiter { get; init; }
+    /// <summary>Who takes fault reports.</summary>
+    public required ICanTell Faults { get; init; }
+    /// <summary>Where dumps go.</summary>
+    public required string DataDirectory { get; init; }
+    /// <summary>The node's configuration.</summary>
+    public required NodeConfig Node { get; init; }
+}
+
+/// <summary>What a coordinator needs of the FT link; <see cref="Host.LinkHub"/> is the real one.</summary>
+public interface IPeerLink
+{
+    /// <summary>Number of paths.</summary>
+    int PathCount { get; }
+
+    /// <summary>Sends without waiting; false when the path did not take it.</summary>
+    bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload);
+
+    /// <summary>Completes when bulk would be taken again, or the path is gone.</summary>
+    Task WaitForBulkRoomAsync(int path);
+}

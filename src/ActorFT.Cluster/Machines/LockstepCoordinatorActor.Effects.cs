@@ -1,0 +1,213 @@
+using ActorFT.Cluster.Messages;
+using ActorFT.Lockstep.Messages;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Machine.IO;
+using ActorFT.Machine.State;
+using Akka.Actor;
+
+namespace ActorFT.Cluster.Machines;
+
+// What the protocol says is done here, to the letter.
+public sealed partial class LockstepCoordinatorActor
+{
+    private readonly StateWriter _encoded = new();
+    private readonly HashSet<(int Disk, ulong Request)> _issued = []; // requests given to this server's disks, not consumed yet
+
+    private void Do(Effect effect)
+    {
+        switch (effect)
+        {
+            case SendLink send: Send(send); break;
+            case AskArbiter ask: _options.Arbiter.Tell(new ArbiterProtocol.Ask(ask.Request), Self); break;
+            case PersistTerm persist: _parts.TermKeeper.Tell(new MachineProtocol.WriteTerm(persist.Term), Self); break;
+            case BootMachine: Boot(); break;
+            case Lead lead: BeginLeading(lead); break;
+            case Follow: BeginFollowing(); break;
+            case Fence fence: StopAtOnce(fence.Reason); break;
+            case SetPace pace: ChangePace(pace.Percent); break;
+            case TakeDigest: _events.Enqueue(new DigestComputed(Now, _machine!.RoundNumber, _machine.ComputeDigest())); break;
+            case Perform perform: Perform(perform.Outputs); break;
+            case ExecuteRecord execute: (_executing, _executingRound) = (execute.Record, 0); QueueRound(); break;
+            case CompleteFlush complete: CompleteFlush(complete.Flush); break;
+            case CheckSelf: CheckOwnState(); break;
+            case PrepareForState prepare: MakeBlank(prepare.Stream); break;
+            case LoadBatch load: LoadPages(load.Batch); break;
+            case LoadState load: FinishLoading(load); break;
+            case StreamState stream: BeginPass(stream); break;
+            case StreamFinalState stream: BeginFinalPass(stream); break;
+            case StopStreaming: EndStream(); break;
+            case RefusePeer: break; // told as a fault too
+            case RaiseFault raise: Report(raise.Fault); break;
+            case LeaveCompleted: Context.Parent.Tell(effect); break;
+            case DeliverParcel: break; // no part sends parcels yet
+        }
+    }
+
+    private void Send(SendLink send)
+    {
+        _encoded.Clear();
+        LinkCodec.Encode(_encoded, send.Envelope);
+        bool isBulk = send.Channel == LinkChannel.Bulk;
+        if (send.Path is { } only)
+        {
+            Send(only, isBulk);
+            return;
+        }
+
+        for (int path = 0; path < _options.Link.PathCount; path++) Send(path, isBulk);
+    }
+
+    // What a path does not take is lost with it: the protocol repeats what matters.
+    private void Send(int path, bool isBulk)
+    {
+        if (!isBulk && _options.Link.TrySend(path, isBulk, _options.Channel, _encoded.Written)) _logBytes += _encoded.Written.Length;
+        else if (isBulk) _ = _options.Link.TrySend(path, isBulk, _options.Channel, _encoded.Written);
+    }
+
+    private void Boot()
+    {
+        DiscardMachine();
+        ulong wallClockNs = (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1_000_000;
+        _machine = _options.CreateMachine(_options.Definition with { StartWallClockNs = wallClockNs });
+    }
+
+    private void BeginLeading(Lead lead)
+    {
+        bool wasFollowing = _mode == Mode.Following;
+        _mode = Mode.Leading;
+        _executing = null;
+        _resumeAtNs = 0;
+        if (wasFollowing)
+        {
+            _failovers++;
+            OweInputs();
+        }
+
+        OpenDevices(true);
+        ReportEvent("leading", FaultSeverity.Info, $"{_options.Identity.Self.Server} leads machine {_options.Identity.Machine} ({lead.Configuration}).");
+        QueueRound();
+    }
+
+    // What the machine waits for and the former leader would have fed: completions of this server's own disks that are already here
+    // (others come as they end), and entropy.
+    private void OweInputs()
+    {
+        foreach (MachineOutput request in _machine!.PendingRequests)
+        {
+            switch (request)
+            {
+                case EntropyRequested entropy: SupplyEntropy(entropy); break;
+                case BlockRequested { Operation: not BlockOperation.Flush } block when _completions.Remove((block.DiskIndex, block.RequestId), out BlockCompleted? done):
+                    _issued.Remove((block.DiskIndex, block.RequestId));
+                    _inputs.Enqueue(done);
+                    break;
+            }
+        }
+    }
+
+    private void BeginFollowing()
+    {
+        _mode = Mode.Following;
+        _executing = null;
+        _inputs.Clear();
+        OpenDevices(false);
+    }
+
+    private void StopAtOnce(string reason)
+    {
+        OpenDevices(false);
+        _mode = Mode.None;
+        ReportEvent("fenced", FaultSeverity.Warning, $"{_options.Identity.Self.Server} stopped its replica of machine {_options.Identity.Machine}: {reason}.");
+        DiscardMachine();
+    }
+
+    private void DiscardMachine()
+    {
+        EndStream();
+        _machine?.Dispose();
+        _machine = null;
+        _executing = null;
+        _inputs.Clear();
+        _completions.Clear();
+        _issued.Clear();
+        _heldSince.Clear();
+    }
+
+    private void OpenDevices(bool isOpen)
+    {
+        MachineProtocol.SetOpen message = new(isOpen);
+        foreach (IActorRef nic in _parts.Nics) nic.Tell(message, Self);
+        _parts.Console.Tell(message, Self);
+    }
+
+    private void ChangePace(int percent)
+    {
+        _pace = percent;
+        _resumeAtNs = 0;
+        if (percent == 0) _events.Enqueue(new RoundsPaused(Now));
+        else QueueRound();
+    }
+
+    private void Perform(IReadOnlyList<MachineOutput> outputs)
+    {
+        foreach (MachineOutput output in outputs)
+        {
+            switch (output)
+            {
+                case FrameTransmitted frame:
+                    _parts.Nics[frame.NicIndex].Tell(new MachineProtocol.SendFrame(frame.Frame), Self);
+                    NoteReleased(output);
+                    break;
+                case ConsoleWritten written:
+                    _parts.Console.Tell(new MachineProtocol.ConsoleOutput(written.ConsoleIndex, written.Bytes), Self);
+                    NoteReleased(output);
+                    break;
+                case BlockRequested request:
+                    _issued.Add((request.DiskIndex, request.RequestId));
+                    _parts.Disks[request.DiskIndex].Tell(new MachineProtocol.DiskRequest(request), Self);
+                    break;
+                case EntropyRequested request: SupplyEntropy(request); break;
+                case PowerChanged power:
+                    ReportEvent("power", FaultSeverity.Info, $"The guest of machine {_options.Identity.Machine} {Describe(power.Event)}.");
+                    break;
+            }
+        }
+
+        QueueRound();
+    }
+
+    private static string Describe(PowerEvent what) => what switch
+    {
+        PowerEvent.Reboot => "rebooted",
+        PowerEvent.Shutdown => "shut down",
+        _ => "shut down and reported a failure",
+    };
+
+    private void CompleteFlush(FlushId flush)
+    {
+        BlockStatus status = _completions.Remove((flush.DiskIndex, flush.RequestId), out BlockCompleted? own) ? own.Status : BlockStatus.Ok;
+        _issued.Remove((flush.DiskIndex, flush.RequestId));
+        _inputs.Enqueue(new BlockCompleted(flush.DiskIndex, flush.RequestId, status, default));
+        QueueRound();
+    }
+
+    private void CheckOwnState()
+    {
+        if (_machine is null) return;
+        _machine.ComputeDigest();
+        bool isSound = _machine.Memory.FindCorruptedPage() < 0;
+        _events.Enqueue(new SelfChecked(Now, isSound, [.. _machine.ComputeComponentDigests().Select(part => new ComponentDigest(part.Key, part.Value))]));
+    }
+
+    private void OnVcpuFailed(MachineProtocol.VcpuFailed failed)
+    {
+        // The round never comes back: the machine is not touched again.
+        _isInRound = false;
+        _machine = null;
+        OpenDevices(false);
+        Report("vcpu-failed", FaultSeverity.Error, $"vcpu-{failed.Index}", $"vCPU {failed.Index} of machine {_options.Identity.Machine} on {_options.Identity.Self.Server} failed: {failed.Reason}");
+        if (_mode != Mode.None) _events.Enqueue(new SelfChecked(Now, false, []));
+        _mode = Mode.None;
+        Drain();
+    }
+}

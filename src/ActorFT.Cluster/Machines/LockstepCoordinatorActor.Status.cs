@@ -1,0 +1,154 @@
+using ActorFT.Cluster.Messages;
+using ActorFT.Cluster.Status;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Machine;
+using ActorFT.Machine.IO;
+
+namespace ActorFT.Cluster.Machines;
+
+// What others see of the replica: status, faults, commands.
+public sealed partial class LockstepCoordinatorActor
+{
+    private const int MaxHoldSamples = 4096;
+
+    private readonly Dictionary<MachineOutput, ulong> _heldSince = new(ReferenceEqualityComparer.Instance);
+    private readonly List<double> _holdMs = [];
+    private int _failovers, _divergences;
+    private long _logBytes, _logBytesBefore, _retiredBefore, _outputsReleased;
+    private ulong _statusNs, _stateSinceMs;
+    private (ComponentState State, string Reason) _lastState = (ComponentState.Transitioning, "starting");
+
+    private void NoteOutputs(List<MachineOutput> outputs)
+    {
+        if (outputs.Count == 0) return;
+        ulong now = Now;
+        foreach (MachineOutput output in outputs)
+            if (output is FrameTransmitted or ConsoleWritten) _heldSince[output] = now;
+    }
+
+    private void NoteReleased(MachineOutput output)
+    {
+        _outputsReleased++;
+        if (!_heldSince.Remove(output, out ulong since)) return;
+        if (_holdMs.Count < MaxHoldSamples) _holdMs.Add((Now - since) / 1e6);
+    }
+
+    private MachineStatus BuildStatus()
+    {
+        ReplicaStatus status = _protocol.Status;
+        ulong now = Now;
+        double seconds = Math.Max((now - _statusNs) / 1e9, 1e-3);
+        _holdMs.Sort();
+        (ComponentState state, string reason) = Judge(status);
+        if (state != _lastState.State) _stateSinceMs = (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        _lastState = (state, reason);
+        MachineStatus built = new()
+        {
+            Name = _options.Identity.Machine,
+            State = state,
+            Reason = reason,
+            SinceUnixMs = (long)_stateSinceMs,
+            Role = status.Role.ToString(),
+            Detail = status.Detail,
+            Term = status.Configuration?.Term ?? 0,
+            Leader = status.Configuration?.Leader.Server ?? "",
+            Follower = status.Configuration?.Follower?.Server ?? "",
+            Protected = status.IsDuplex,
+            Commit = _options.Settings.Commit == CommitMode.Verified ? "verified" : "received",
+            Power = (_machine?.Power ?? MachinePower.Running).ToString(),
+            Round = _machine?.RoundNumber ?? 0,
+            TimeNs = _machine?.TimeNs ?? 0,
+            LagNs = status.LagNs,
+            HeldBytes = status.HeldBytes,
+            BufferedRecords = status.BufferedRecords,
+            PacePercent = status.PacePercent,
+            InstructionsPerSecond = (_retired - _retiredBefore) / seconds,
+            LogBytesPerSecond = (_logBytes - _logBytesBefore) / seconds,
+            LogBytes = _logBytes,
+            OutputsReleased = _outputsReleased,
+            HoldP50Ms = Percentile(0.50),
+            HoldP99Ms = Percentile(0.99),
+            Failovers = _failovers,
+            Divergences = _divergences,
+            Resync = Resync,
+            Vcpus = [.. _parts.Meters.Select((meter, i) => new VcpuStatus(i, _machine is null ? ComponentState.Offline : ComponentState.Good,
+                _machine is null ? "the replica does not run" : "", meter.Retired, meter.LastEnd.ToString()))],
+        };
+        (_statusNs, _retiredBefore, _logBytesBefore) = (now, _retired, _logBytes);
+        _holdMs.Clear();
+        return built;
+    }
+
+    private double Percentile(double part) => _holdMs.Count == 0 ? 0 : _holdMs[(int)((_holdMs.Count - 1) * part)];
+
+    private (ComponentState, string) Judge(ReplicaStatus status)
+    {
+        if (status.Role == ReplicaRoleName.Joining)
+            return _machine is not null ? (ComponentState.Rebuilding, status.Detail) : (ComponentState.Transitioning, status.Detail);
+        if (_machine is { Power: MachinePower.Off or MachinePower.Failed }) return (ComponentState.Offline, "the guest shut down");
+        return status.IsDuplex ? (ComponentState.Good, "")
+            : (ComponentState.Degraded, status.Role == ReplicaRoleName.Leading ? $"exposed: {status.Detail}" : status.Detail);
+    }
+
+    private void Report(ProtocolFault fault)
+    {
+        if (fault.Kind == ProtocolFaultKind.Divergence) _divergences++;
+        string kind = string.Concat(fault.Kind.ToString().Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "-") + char.ToLowerInvariant(c) : c.ToString()));
+        FaultSeverity severity = fault.Kind switch
+        {
+            ProtocolFaultKind.Divergence or ProtocolFaultKind.PeerLeftOut or ProtocolFaultKind.TransferFailed => FaultSeverity.Error,
+            ProtocolFaultKind.ArbiterUnreachable or ProtocolFaultKind.CannotBoot or ProtocolFaultKind.ActingWithoutArbiter => FaultSeverity.Critical,
+            _ => FaultSeverity.Warning,
+        };
+        string[] evidence = [$"term {fault.Term}, round {fault.Round}",
+            .. fault.Own.IsDefaultOrEmpty ? [] : fault.Own.Select(part => $"own {part.Component} {part.Digest}"),
+            .. fault.Peer.IsDefaultOrEmpty ? [] : fault.Peer.Select(part => $"peer {part.Component} {part.Digest}")];
+        _options.Faults.Tell(new FaultProtocol.Report(kind, severity, _options.Identity.Machine, "lockstep", fault.Message, "", evidence), Self);
+        if (fault.Kind == ProtocolFaultKind.Divergence) DivergenceDump.Write(_options.DataDirectory, fault);
+    }
+
+    private void Report(string kind, FaultSeverity severity, string component, string message) =>
+        _options.Faults.Tell(new FaultProtocol.Report(kind, severity, _options.Identity.Machine, component, message), Self);
+
+    private void ReportEvent(string kind, FaultSeverity severity, string message) => Report(kind, severity, "lockstep", message);
+
+    private CommandProtocol.Outcome OnCommand(CommandProtocol.Command command)
+    {
+        string machine = _options.Identity.Machine, server = _options.Identity.Self.Server;
+        ReplicaStatus status = _protocol.Status;
+        switch (command.Verb)
+        {
+            case CommandProtocol.Verbs.FailOver:
+                if (status.Role != ReplicaRoleName.Leading) return new(false, $"{server} does not lead machine {machine}.");
+                if (!status.IsDuplex) return new(false, $"Machine {machine} is not protected now ({status.Detail}): there is nobody to hand it over to.");
+                Feed(new HandOverRequested(Now));
+                return new(true, $"{server} hands machine {machine} over to {_options.Identity.PeerServer}.");
+            case CommandProtocol.Verbs.Protect:
+                Feed(new PeerAllowed(Now));
+                return new(true, $"{_options.Identity.PeerServer} may take part in machine {machine} again.");
+            case CommandProtocol.Verbs.Leave:
+                Feed(new LeaveRequested(Now));
+                return new(true, $"{server} leaves machine {machine}.");
+            case CommandProtocol.Verbs.Return:
+                Feed(new AvailabilityChanged(Now, true));
+                return new(true, $"{server} takes part in machine {machine} again.");
+            case CommandProtocol.Verbs.Isolate:
+                Feed(new IsolatePeerRequested(Now, "an operator asked for it"));
+                return new(true, $"{_options.Identity.PeerServer} is taken out of machine {machine}.");
+            case CommandProtocol.Verbs.ForceStart:
+                Feed(new ColdStartForced(Now));
+                return new(true, $"Machine {machine} boots on {server} if the arbiter allows it.");
+            case CommandProtocol.Verbs.Inject when _options.Node.AllowsFaultInjection: return Inject(command);
+            default: return new(false, $"\"{command.Verb}\" is nothing that machine {machine} can do{(command.Verb == CommandProtocol.Verbs.Inject ? "; fault-injection is off" : "")}.");
+        }
+    }
+
+    // Drills: a flipped bit in this replica's memory, which digests must find.
+    private CommandProtocol.Outcome Inject(CommandProtocol.Command command)
+    {
+        if (_machine is null) return new(false, "The replica does not run here.");
+        if (command.Component != "memory") return new(false, $"Nothing can be injected into \"{command.Component}\" here; allowed is memory.");
+        _machine.Memory.FlipBit(_machine.Memory.PageCount / 2);
+        return new(true, "A bit of this replica's memory was flipped.");
+    }
+}

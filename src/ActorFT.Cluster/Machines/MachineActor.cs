@@ -1,0 +1,129 @@
+using ActorFT.Cluster.Messages;
+using ActorFT.Cluster.Status;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Machine;
+using ActorFT.Network.Tap;
+using ActorFT.Storage.Raw;
+using Akka.Actor;
+
+namespace ActorFT.Cluster.Machines;
+
+/// <summary>
+/// Supervisor of one machine's replica on this server: coordinator, vCPUs, disks, NICs, console. Its children have state that a restart would
+/// lose, so none is ever restarted: a vCPU that fails isolates the replica (the protocol lets the other server lead), a coordinator
+/// that fails ends the replica's process of being one until the node is started anew.
+/// </summary>
+public sealed class MachineActor : UntypedActor
+{
+    /// <summary>Names under the host begin with this.</summary>
+    public const string NamePrefix = "machine-";
+
+    private readonly MachineResources _resources;
+    private readonly CoordinatorOptions _options;
+    private readonly Dictionary<string, string> _failures = [];
+    private IActorRef _coordinator = ActorRefs.Nobody;
+    private MachineParts _parts = null!;
+    private string _failure = "";
+
+    /// <summary>Creates it over what the node opened for it.</summary>
+    public MachineActor(MachineResources resources, CoordinatorOptions options) => (_resources, _options) = (resources, options);
+
+    /// <summary>How to create one.</summary>
+    public static Props Props(MachineResources resources, CoordinatorOptions options) => Akka.Actor.Props.Create(() => new MachineActor(resources, options));
+
+    /// <summary>All parts of the machine are asked for their status by this; answered by a <see cref="MachineStatus"/>.</summary>
+    private sealed record Collected(IActorRef AskedBy, MachineStatus Status) : MachineProtocol.ILocalMessage;
+
+    /// <inheritdoc/>
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(0, TimeSpan.Zero, error =>
+    {
+        _failures[Sender.Path.Name] = $"{error.GetType().Name}: {error.Message}";
+        return Directive.Stop;
+    });
+
+    /// <inheritdoc/>
+    protected override void PreStart()
+    {
+        MachineDefinition definition = _options.Definition;
+        _parts = new MachineParts { Meters = [.. Enumerable.Range(0, definition.VcpuCount).Select(_ => new VcpuMeter())] };
+        _coordinator = Context.Watch(Context.ActorOf(LockstepCoordinatorActor.Props(_options, _parts), LockstepCoordinatorActor.Name));
+        IActorRef next = _coordinator;
+        for (int i = definition.VcpuCount - 1; i >= 0; i--)
+            next = Context.Watch(Context.ActorOf(VcpuActor.Props(i, next, _parts.Meters[i]), VcpuName(i)));
+        _parts.FirstVcpu = next;
+        _parts.Disks = [.. definition.Disks.Select((disk, i) => Context.Watch(Context.ActorOf(DiskActor.Props(disk.Name, _resources.Images[i], _coordinator), DiskActor.NamePrefix + disk.Name)))];
+        _parts.Nics = [.. definition.Nics.Select((nic, i) => Context.Watch(Context.ActorOf(
+            NicActor.Props(nic.Name, i, [.. nic.MacAddress], _resources.Nics[i], _coordinator), NicActor.NamePrefix + nic.Name)))];
+        _parts.Console = Context.ActorOf(ConsoleActor.Props(_coordinator, _resources.ConsolePath), ConsoleActor.Name);
+        _parts.TermKeeper = Context.Watch(Context.ActorOf(TermKeeperActor.Props(_resources.TermPath), TermKeeperActor.Name));
+        _coordinator.Tell(new LockstepCoordinatorActor.Begin(_resources.Term), Self);
+    }
+
+    private static string VcpuName(int index) => $"vcpu-{index}";
+
+    /// <inheritdoc/>
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case MachineProtocol.GetStatus: CollectStatus(Sender); break;
+            case Collected collected: collected.AskedBy.Tell(collected.Status); break;
+            case CommandProtocol.Command: _coordinator.Forward(message); break;
+            case MachineProtocol.PeerUnreachable: _coordinator.Forward(message); break;
+            case ConsoleActor.Watch or ConsoleActor.Unwatch or ConsoleActor.Typed: _parts.Console.Forward(message); break;
+            case LeaveCompleted: Context.Parent.Tell(message); break;
+            case Terminated terminated: OnStopped(terminated.ActorRef.Path.Name); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private void OnStopped(string child)
+    {
+        _failures.TryGetValue(child, out string? reason);
+        reason ??= "it stopped";
+        for (int i = 0; i < _parts.Meters.Count; i++)
+            if (child == VcpuName(i)) _coordinator.Tell(new MachineProtocol.VcpuFailed(i, reason), Self);
+        _failure = $"{child} failed: {reason}";
+        _options.Faults.Tell(new FaultProtocol.Report("component-failed", FaultSeverity.Critical, _options.Identity.Machine, child,
+            $"{child} of machine {_options.Identity.Machine} on {_options.Identity.Self.Server} was stopped: {reason}.", "this server's replica is isolated"), Self);
+        // Without its coordinator or its term keeper the replica cannot be one: fail stop, so that the peer sees it at once.
+        if (child is LockstepCoordinatorActor.Name or TermKeeperActor.Name) _resources.FailStop(_failure);
+    }
+
+    // Asks the parts and answers when all have, within a second.
+    private void CollectStatus(IActorRef askedBy)
+    {
+        TimeSpan limit = TimeSpan.FromSeconds(1);
+        Task<MachineStatus> replica = _coordinator.Ask<MachineStatus>(MachineProtocol.GetStatus.Instance, limit);
+        Task<DiskStatus>[] disks = [.. _parts.Disks.Select(disk => disk.Ask<DiskStatus>(MachineProtocol.GetStatus.Instance, limit))];
+        Task<NicStatus>[] nics = [.. _parts.Nics.Select(nic => nic.Ask<NicStatus>(MachineProtocol.GetStatus.Instance, limit))];
+        Collect(replica, disks, nics).PipeTo(Self, success: status => new Collected(askedBy, status), failure: error => new Collected(askedBy, Unknown(error)));
+    }
+
+    private static async Task<MachineStatus> Collect(Task<MachineStatus> replica, Task<DiskStatus>[] disks, Task<NicStatus>[] nics) =>
+        await replica.ConfigureAwait(false) with { Disks = await Task.WhenAll(disks).ConfigureAwait(false), Nics = await Task.WhenAll(nics).ConfigureAwait(false) };
+
+    private MachineStatus Unknown(Exception error) => new()
+    {
+        Name = _options.Identity.Machine,
+        State = ComponentState.Failed,
+        Reason = _failure.Length != 0 ? _failure : $"a part of the replica does not answer ({error.GetType().Name})",
+    };
+}
+
+/// <summary>What the node opened for a machine before any actor was made: so that an operator's mistake is told before anything starts.</summary>
+public sealed record MachineResources
+{
+    /// <summary>Images, in the definition's order.</summary>
+    public required IReadOnlyList<RawImage> Images { get; init; }
+    /// <summary>NIC back ends, in the definition's order.</summary>
+    public required IReadOnlyList<INicBackEnd> Nics { get; init; }
+    /// <summary>The file that console output is appended to; null for none.</summary>
+    public string? ConsolePath { get; init; }
+    /// <summary>The file that keeps the term.</summary>
+    public required string TermPath { get; init; }
+    /// <summary>The term found in it.</summary>
+    public required ulong Term { get; init; }
+    /// <summary>Ends the process at once, after saying why: for faults after which this server must not go on.</summary>
+    public required Action<string> FailStop { get; init; }
+}

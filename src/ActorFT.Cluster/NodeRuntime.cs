@@ -1,0 +1,191 @@
+using System.Security.Cryptography;
+using ActorFT.Cluster.Arbiter;
+using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Faults;
+using ActorFT.Cluster.Host;
+using ActorFT.Cluster.Machines;
+using ActorFT.Cluster.Messages;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Lockstep.Records;
+using ActorFT.Lockstep.Terms;
+using ActorFT.Machine;
+using ActorFT.Network.Tap;
+using ActorFT.Storage.Raw;
+using Akka.Actor;
+using Akka.Configuration;
+
+namespace ActorFT.Cluster;
+
+/// <summary>
+/// One running node. Opens and checks everything (files, images, TAPs, ports) before an actor is made, so that a mistake is one sentence and
+/// nothing is half-started.
+/// </summary>
+public sealed class NodeRuntime : IAsyncDisposable
+{
+    private readonly LinkHub? _links;
+
+    private NodeRuntime(NodeConfig config, ActorSystem system, IActorRef host, IActorRef faults, LinkHub? links)
+    {
+        (Config, System, Host, Faults, _links) = (config, system, host, faults, links);
+    }
+
+    /// <summary>The node's configuration.</summary>
+    public NodeConfig Config { get; }
+
+    /// <summary>Its actor system.</summary>
+    public ActorSystem System { get; }
+
+    /// <summary>/user/host.</summary>
+    public IActorRef Host { get; }
+
+    /// <summary>/user/faults.</summary>
+    public IActorRef Faults { get; }
+
+    /// <summary>The reference configuration with all defaults.</summary>
+    public static Config ReferenceConfig
+    {
+        get
+        {
+            using Stream stream = typeof(NodeRuntime).Assembly.GetManifestResourceStream("ActorFT.Cluster.reference.conf")!;
+            using StreamReader reader = new(stream);
+            return ConfigurationFactory.ParseString(reader.ReadToEnd());
+        }
+    }
+
+    /// <summary>Starts a node.</summary>
+    /// <param name="config">Its configuration.</param>
+    /// <param name="createMachine">Makes machines.</param>
+    /// <param name="log">Called with each fault entry.</param>
+    /// <param name="failStop">Ends the process at once, after saying why.</param>
+    /// <exception cref="OperatorException">A mistake in the configuration.</exception>
+    /// <exception cref="EnvironmentException">The host refuses something.</exception>
+    public static NodeRuntime Start(NodeConfig config, Func<MachineDefinition, IMachine> createMachine, Action<FaultProtocol.Entry> log, Action<string> failStop)
+    {
+        CreateDataDirectory(config);
+        ArbiterStore? store = config.IsArbiter ? new ArbiterStore(config.DataDirectory) : null;
+        List<(MachineConfig Config, MachineDefinition Definition, MachineResources Resources)> machines = [];
+        ActorSystem? system = null;
+        LinkHub? links = null;
+        try
+        {
+            foreach (MachineConfig machine in config.Machines.OrderBy(machine => machine.Name, StringComparer.Ordinal))
+                machines.Add(OpenMachine(config, machine, createMachine, failStop));
+            system = CreateSystem(config);
+            IActorRef faults = system.ActorOf(FaultManagerActor.Props(config.Name, config.DataDirectory, log), FaultManagerActor.Name);
+            IActorRef? arbiter = store is null ? null : system.ActorOf(ArbiterActor.Props(store), ArbiterActor.Name);
+            links = config.IsArbiter ? null : new LinkHub(config, (path, reason) => faults.Tell(
+                new FaultProtocol.Report("peer-refused", FaultSeverity.Error, "", config.Links[path].Name, reason), ActorRefs.NoSender));
+            ulong run = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) | 1;
+            LinkHub? hub = links;
+            List<(string, Props)> props = [.. machines.Select((machine, i) => (machine.Config.Name,
+                MachineActor.Props(machine.Resources, Options(config, machine.Definition, createMachine, hub!, (ushort)i, system, faults, run))))];
+            IActorRef host = system.ActorOf(HostActor.Props(config, links, props, arbiter), HostActor.Name);
+            for (int i = 0; i < machines.Count; i++)
+            {
+                ActorPath path = host.Path / (MachineActor.NamePrefix + machines[i].Config.Name) / LockstepCoordinatorActor.Name;
+                RegisterWhenThere(system, links!, (ushort)i, path);
+            }
+
+            links?.Start();
+            ClusterJoining.Begin(system, config);
+            return new NodeRuntime(config, system, host, faults, links);
+        }
+        catch (Exception e)
+        {
+            links?.Dispose();
+            system?.Terminate().Wait(TimeSpan.FromSeconds(5));
+            store?.Dispose();
+            foreach ((_, _, MachineResources resources) in machines)
+            {
+                foreach (RawImage image in resources.Images) image.Dispose();
+                foreach (INicBackEnd nic in resources.Nics) nic.Dispose();
+            }
+
+            if (e is OperatorException or EnvironmentException) throw;
+            throw new EnvironmentException($"{config.Name} cannot start: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ").TrimEnd('.')}.", e);
+        }
+    }
+
+    private static void CreateDataDirectory(NodeConfig config)
+    {
+        try
+        {
+            Directory.CreateDirectory(config.DataDirectory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EnvironmentException($"{config.FileName}: the folder actorft.data = {config.DataDirectory} cannot be made: {e.Message.TrimEnd('.')}.", e);
+        }
+    }
+
+    private static (MachineConfig, MachineDefinition, MachineResources) OpenMachine(
+        NodeConfig node, MachineConfig machine, Func<MachineDefinition, IMachine> createMachine, Action<string> failStop)
+    {
+        List<RawImage> images = [];
+        List<INicBackEnd> nics = [];
+        try
+        {
+            foreach (DiskConfig disk in machine.Disks) images.Add(MachineBackEndOpening.OpenImage(machine, disk));
+            foreach (NicConfig nic in machine.Nics) nics.Add(MachineBackEndOpening.OpenNic(machine, nic));
+            // Wall clock and seed are the leader's to choose at power-on; the definition is the same on both servers.
+            MachineDefinition definition = MachineDefinitionLoader.Load(machine, [.. images.Select(image => image.CapacityBytes)], 0, default);
+            createMachine(definition).Dispose(); // refuses what cannot boot, now
+            string termPath = TermKeeperActor.PathOf(node.DataDirectory, machine.Name);
+            return (machine, definition, new MachineResources
+            {
+                Images = images,
+                Nics = nics,
+                ConsolePath = machine.Console.Kind == ConsoleKind.File ? machine.Console.Path : null,
+                TermPath = termPath,
+                Term = TermKeeperActor.Read(termPath),
+                FailStop = failStop,
+            });
+        }
+        catch (Exception e)
+        {
+            foreach (RawImage image in images) image.Dispose();
+            foreach (INicBackEnd nic in nics) nic.Dispose();
+            if (e is MachineConfigurationException) throw new OperatorException($"{node.FileName}: machine {machine.Name}: {e.Message}", e);
+            throw;
+        }
+    }
+
+    private static CoordinatorOptions Options(NodeConfig config, MachineDefinition definition, Func<MachineDefinition, IMachine> createMachine,
+        LinkHub links, ushort channel, ActorSystem system, IActorRef faults, ulong run) => new()
+        {
+            Definition = definition,
+            CreateMachine = createMachine,
+            Identity = new ReplicaIdentity(new Member(config.Name, run), config.PeerName, definition.Name, MachineIdentity.Of(definition)),
+            Settings = config.Lockstep,
+            ResyncBytesPerSecond = config.ResyncBytesPerSecond,
+            Link = links,
+            Channel = channel,
+            Arbiter = system.ActorSelection($"{config.ArbiterAddress!.ActorSystemAddress}/user/{ArbiterActor.Name}"),
+            Faults = faults,
+            DataDirectory = config.DataDirectory,
+            Node = config,
+        };
+
+    private static void RegisterWhenThere(ActorSystem system, LinkHub links, ushort channel, ActorPath path)
+    {
+        IActorRef coordinator = system.ActorSelection(path).ResolveOne(TimeSpan.FromSeconds(10)).GetAwaiter().GetResult();
+        links.Register(channel, coordinator);
+    }
+
+    private static ActorSystem CreateSystem(NodeConfig config)
+    {
+        string own = $$"""
+            akka.remote.dot-netty.tcp { hostname = "{{config.Address.Host}}", port = {{config.Address.Port}} }
+            akka.cluster.roles = ["{{(config.IsArbiter ? "arbiter" : "server")}}"]
+            """;
+        Config all = ConfigurationFactory.ParseString(own).WithFallback(ConfigurationFactory.ParseString(config.Text)).WithFallback(ReferenceConfig);
+        return ActorSystem.Create(NodeAddress.SystemName, all);
+    }
+
+    /// <summary>Stops the node: the cluster is left, actors stop, files and TAPs are closed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _links?.Dispose();
+        await CoordinatedShutdown.Get(System).Run(CoordinatedShutdown.ActorSystemTerminateReason.Instance).ConfigureAwait(false);
+    }
+}
