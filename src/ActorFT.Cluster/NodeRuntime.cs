@@ -80,12 +80,6 @@ public sealed class NodeRuntime : IAsyncDisposable
             List<(string, Props)> props = [.. machines.Select((machine, i) => (machine.Config.Name,
                 MachineActor.Props(machine.Resources, Options(config, machine.Definition, createMachine, hub!, (ushort)i, system, faults, run))))];
             IActorRef host = system.ActorOf(HostActor.Props(config, links, props, arbiter), HostActor.Name);
-            for (int i = 0; i < machines.Count; i++)
-            {
-                ActorPath path = host.Path / (MachineActor.NamePrefix + machines[i].Config.Name) / LockstepCoordinatorActor.Name;
-                RegisterWhenThere(system, links!, (ushort)i, path);
-            }
-
             links?.Start();
             ClusterJoining.Begin(system, config);
             return new NodeRuntime(config, system, host, faults, links);
@@ -165,12 +159,6 @@ public sealed class NodeRuntime : IAsyncDisposable
             DataDirectory = config.DataDirectory,
             Node = config,
         };
-
-    private static void RegisterWhenThere(ActorSystem system, LinkHub links, ushort channel, ActorPath path)
-    {
-        IActorRef coordinator = system.ActorSelection(path).ResolveOne(TimeSpan.FromSeconds(10)).GetAwaiter().GetResult();
-        links.Register(channel, coordinator);
-    }
 
     private static ActorSystem CreateSystem(NodeConfig config)
     {

@@ -9,6 +9,7 @@ var root = new RootCommand("ActorFT: software fault tolerance. One machine on tw
 {
     RunCommand.Create(CreateMachine),
     ReplayCommand.Create(CreateMachine),
+    NodeCommand.Create(CreateMachine),
 };
 ParseResult result = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 if (result.Errors.Count != 0)

@@ -50,7 +50,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     /// <summary>Measurements of all paths.</summary>
     public ImmutableArray<LinkPathSnapshot> Snapshot() => _endpoint.Snapshot();
 
-    /// <summary>Gives a machine's coordinator its envelopes and path changes from now on, beginning with the paths' present states.</summary>
+    /// <inheritdoc/>
     public void Register(ushort channel, IActorRef coordinator)
     {
         lock (_lock)

@@ -38,6 +38,9 @@ public interface IPeerLink
     /// <summary>Number of paths.</summary>
     int PathCount { get; }
 
+    /// <summary>Gives a machine's coordinator its envelopes and path changes from now on, beginning with the paths' present states.</summary>
+    void Register(ushort channel, IActorRef coordinator);
+
     /// <summary>Sends without waiting; false when the path did not take it.</summary>
     bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload);
 

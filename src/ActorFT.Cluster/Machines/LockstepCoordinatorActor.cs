@@ -88,6 +88,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         Feed(new Started(Now, begin.DiskTerm));
         _timer = new PreciseTimer($"timer {_options.Identity.Machine}", ReplicaProtocol.TickNs,
             () => self.Tell(MachineProtocol.Tick.Instance, ActorRefs.NoSender), () => self.Tell(MachineProtocol.Wake.Instance, ActorRefs.NoSender));
+        _options.Link.Register(_options.Channel, Self);
     }
 
     /// <summary>Takes an event to the protocol and carries out what it says; events that come up meanwhile follow in order.</summary>
@@ -135,12 +136,6 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     private void OnPathChanged(Network.Links.LinkPathStatus status)
     {
         bool isUp = status.State != Network.Links.LinkPathState.Down;
-        if (!HasBegun)
-        {
-            Self.Forward(new MachineProtocol.PathChanged(status)); // until it began
-            return;
-        }
-
         uint bit = 1u << status.PathIndex;
         if (((_pathsUp & bit) != 0) == isUp) return;
         _pathsUp ^= bit;

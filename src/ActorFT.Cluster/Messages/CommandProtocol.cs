@@ -10,8 +10,8 @@ public static class CommandProtocol
     /// <param name="Machine">The machine; empty where the command concerns the server.</param>
     /// <param name="Server">The server that is to do it or that it is about; empty: whichever leads.</param>
     /// <param name="Component">A component, such as "disk-data", "nic-lan", "link-0", "vcpu-1"; empty for none.</param>
-    /// <param name="Arguments">More, such as a fault's kind; sorted pairs of key and value.</param>
-    public sealed record Command(string Verb, string Machine, string Server, string Component, KeyValuePair<string, string>[] Arguments) : IWireMessage;
+    /// <param name="Arguments">More, such as a fault's kind; each "key=value".</param>
+    public sealed record Command(string Verb, string Machine, string Server, string Component, string[] Arguments) : IWireMessage;
 
     /// <summary>What became of it.</summary>
     /// <param name="Succeeded">Whether it was done or begun.</param>

@@ -17,11 +17,17 @@ public sealed class WireSerializer : Akka.Serialization.Serializer
     /// <summary>Called by Akka.</summary>
     public WireSerializer(ExtendedActorSystem system) : base(system)
     {
-        Hyperion.TypeFilterBuilder filter = Hyperion.TypeFilterBuilder.Create();
-        foreach (Type type in WireTypes.All) filter.Include(type);
         _hyperion = new Hyperion.Serializer(new Hyperion.SerializerOptions(
             versionTolerance: false, preserveObjectReferences: false, surrogates: null, serializerFactories: null,
-            knownTypes: WireTypes.All, ignoreISerializable: false, packageNameOverrides: null, disallowUnsafeTypes: true, typeFilter: filter.Build()));
+            knownTypes: WireTypes.All, ignoreISerializable: false, packageNameOverrides: null, disallowUnsafeTypes: true, typeFilter: new AllowList()));
+    }
+
+    // Hyperion asks by short assembly-qualified names, "Namespace.Type, Assembly".
+    private sealed class AllowList : Hyperion.ITypeFilter
+    {
+        private readonly HashSet<string> _names = [.. WireTypes.All.Select(type => type.FullName!)];
+
+        public bool IsAllowed(string typeName) => _names.Contains(typeName.Split(',')[0].Trim());
     }
 
     /// <inheritdoc/>

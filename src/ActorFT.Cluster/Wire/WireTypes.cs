@@ -18,7 +18,7 @@ public static class WireTypes
         typeof(NodeStatus), typeof(LinkStatus), typeof(LinkStatus[]), typeof(MachineStatus), typeof(MachineStatus[]), typeof(TermStatus), typeof(TermStatus[]),
         typeof(ResyncStatus), typeof(VcpuStatus), typeof(VcpuStatus[]), typeof(DiskStatus), typeof(DiskStatus[]), typeof(NicStatus), typeof(NicStatus[]),
         typeof(ComponentState),
-        typeof(CommandProtocol.Command), typeof(CommandProtocol.Outcome), typeof(KeyValuePair<string, string>), typeof(KeyValuePair<string, string>[]),
+        typeof(CommandProtocol.Command), typeof(CommandProtocol.Outcome),
         typeof(FaultProtocol.Report), typeof(FaultProtocol.Entry), typeof(FaultProtocol.Entry[]), typeof(FaultProtocol.GetHistory), typeof(FaultProtocol.History),
         typeof(FaultSeverity), typeof(string[]),
     ];

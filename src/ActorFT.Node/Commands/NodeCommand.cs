@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using ActorFT.Cluster;
+using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Messages;
+using ActorFT.Machine;
+using ActorFT.Node.Terminal;
+
+namespace ActorFT.Node.Commands;
+
+/// <summary><c>actorft node</c>: one node of a pair, a server or the arbiter, until it is told to stop.</summary>
+internal static class NodeCommand
+{
+    private const string Help = """
+        Runs one node: a server of a pair, or the arbiter. Ends at SIGTERM or Ctrl-C.
+
+        Examples (all three on one machine, each in its own terminal):
+          actorft node --config config/arbiter.conf
+          actorft node --config config/server-a.conf
+          actorft node --config config/server-b.conf
+
+        Exit codes: 0 it was told to stop; 2 a mistake in the file; 3 the host could not (port, permission, space); 4 a broken invariant: this server stopped so that the other one goes on.
+        """;
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create(Func<MachineDefinition, IMachine> factory)
+    {
+        Option<string> config = new("--config") { Description = "The node's HOCON file.", HelpName = "FILE", Required = true };
+        Option<bool> debug = new("--debug") { Description = "Show stacks with errors." };
+        Command command = new("node", Help) { config, debug };
+        command.SetAction(result => CommandBoundary.Run(result.GetValue(debug), () => Run(result.GetValue(config)!, factory)));
+        return command;
+    }
+
+    private static int Run(string path, Func<MachineDefinition, IMachine> factory)
+    {
+        NodeConfig config = NodeConfigReader.ReadFile(path);
+        using ManualResetEventSlim stop = new();
+        using PosixSignalRegistration term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        NodeRuntime node = NodeRuntime.Start(config, factory, Log, FailStop);
+        Say(config, "info", $"{config.Name} is started ({(config.IsArbiter ? "arbiter" : "server")} of pair {config.Pair}).");
+        stop.Wait();
+        Say(config, "info", $"{config.Name} stops.");
+        node.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(20));
+        return ExitCode.Success;
+
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stop.Set();
+        }
+
+        void FailStop(string reason)
+        {
+            Say(config, "critical", $"{config.Name} stops at once: {reason}");
+            Environment.Exit(ExitCode.BrokenInvariant);
+        }
+
+        void Log(FaultProtocol.Entry entry) => Say(config, entry.Report.Severity.ToString().ToLowerInvariant(),
+            $"[{entry.Report.Kind}] {entry.Report.Message}{(entry.Report.Action.Length == 0 ? "" : $" -> {entry.Report.Action}")}");
+    }
+
+    private static void Say(NodeConfig config, string level, string message) =>
+        Notices.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {config.Name} {level}: {message}"));
+}
