@@ -100,8 +100,9 @@ public sealed class ResyncPlan
     /// region is pending again.
     /// </summary>
     /// <param name="region">The region.</param>
-    /// <param name="asOf">The last guest request that the source had applied when it read.</param>
-    public bool TryApply(int region, ulong asOf)
+    /// <param name="asOf">The last guest request that the source had surely applied when it began to read.</param>
+    /// <param name="through">The last that it may have applied when it was done, if the guest's writes went on beside the reading.</param>
+    public bool TryApply(int region, ulong asOf, ulong? through = null)
     {
         Expect(region, Step.Copying);
         if (_isDirtyAgain[region] || _lastTargetWrite[region] > asOf)
@@ -110,7 +111,7 @@ public sealed class ResyncPlan
             return false;
         }
         _steps[region] = Step.Applying;
-        _readableFrom[region] = asOf;
+        _readableFrom[region] = Math.Max(asOf, through ?? asOf);
         return true;
     }
 

@@ -67,7 +67,7 @@ public class ResyncSimulationTests
         private readonly Side _target = new(NewCopyRole.Current);
         private readonly List<Request> _history = [];
         // A snapshot under way: read on the source as of a position, not yet at the target.
-        private readonly List<(int Region, ulong AsOf, byte[] Content, List<int> Blocks)> _wire = [];
+        private readonly List<(int Region, ulong AsOf, ulong Through, byte[] Content, List<int> Blocks)> _wire = [];
         private readonly List<RegionRequest> _requested = [];
         private ResyncPlan _plan = new(Geometry, []);
         internal long BlocksSent, RefusedSnapshots, ReadsServed, ReadsRefused, Interruptions, Waited;
@@ -209,18 +209,23 @@ public class ResyncSimulationTests
             }
             _requested.RemoveAt(index);
             // Compare first, send what differs: what the target holds now may change until the blocks arrive, which the plan takes care of.
+            ulong asOf = _source.Position;
             BlockCheck[] source = _source.Copy.CheckRegion(request.Region), target = _target.Copy.CheckRegion(request.Region);
             List<int> blocks = isByHash && RegionCompare.Digest(source) == RegionCompare.Digest(target) ? [] : RegionCompare.BlocksToSend(source, target, out List<int>? unsendable) is var send && unsendable is null ? send : throw new InvalidOperationException("A block is bad.");
+            // The guest's writes go on beside the reading: one half may be older than the other.
             byte[] content = new byte[Geometry.RegionLength(request.Region)];
-            _source.Copy.Read(Geometry.RegionOffset(request.Region), content);
-            _wire.Add((request.Region, _source.Position, content, blocks));
+            int half = content.Length / 2 / 4096 * 4096;
+            _source.Copy.Read(Geometry.RegionOffset(request.Region), content.AsSpan(0, half));
+            while (_source.Position < (ulong)_history.Count && _random.Next(2) == 0) ExecuteOnSource();
+            _source.Copy.Read(Geometry.RegionOffset(request.Region) + half, content.AsSpan(half));
+            _wire.Add((request.Region, asOf, _source.Position, content, blocks));
         }
 
         private void ApplyOnTarget(int index)
         {
-            (int region, ulong asOf, byte[] content, List<int> blocks) = _wire[index];
+            (int region, ulong asOf, ulong through, byte[] content, List<int> blocks) = _wire[index];
             _wire.RemoveAt(index);
-            if (!_plan.TryApply(region, asOf))
+            if (!_plan.TryApply(region, asOf, through))
             {
                 RefusedSnapshots++;
                 return;
