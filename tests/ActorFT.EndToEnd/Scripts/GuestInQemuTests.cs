@@ -1,3 +1,5 @@
+using Xunit;
+
 namespace ActorFT.EndToEnd.Scripts;
 
 /// <summary>The guest is right by itself: it does in QEMU what tests in ActorFT ask of it.</summary>

@@ -1,3 +1,5 @@
+using Xunit;
+
 namespace ActorFT.EndToEnd.Scripts;
 
 /// <summary>What holds for every script.</summary>
