@@ -41,15 +41,19 @@ public sealed partial class LabCleanupTests
         AssertNothingLeft(lab, holders);
     }
 
-    [RootFact]
-    public void Start_InterruptedInBetween_LeavesNothing()
+    [RootTheory]
+    [InlineData("ns/fabric", 2)]
+    [InlineData("ns/a", 2)]
+    [InlineData("ns/client", 15)]
+    [InlineData("proc/a", 2)]
+    public void Start_InterruptedInBetween_LeavesNothing(string untilFile, int signal)
     {
         using LabScript lab = new();
-        using Process process = lab.Start("start", "--run", "a=sleep 1000");
-        Eventually.Holds(() => File.Exists(Path.Combine(lab.Folder, "ns", "a")), "the lab is half built");
-        Kill(process.Id, 2);
+        using Process process = lab.Start("start", "--run", "a=sleep 1000", "--run", "b=sleep 1000");
+        Eventually.Holds(() => File.Exists(Path.Combine(lab.Folder, untilFile)), "the lab is half built");
+        Kill(process.Id, signal);
         Assert.True(process.WaitForExit(30_000), "the script ends");
-        Assert.Equal(130, process.ExitCode);
+        Assert.Equal(128 + signal, process.ExitCode);
         AssertNothingLeft(lab, []);
     }
 
