@@ -30,6 +30,7 @@ internal sealed class LinkPath
     private string _failureReason;
     private ulong _peerInstance;
     private int _ticks;
+    private int _attempts;
 
     internal LinkPath(LinkOptions options, int index, ulong instance, ILinkSink sink, Action wakePump, CancellationToken stopping)
     {
@@ -217,9 +218,10 @@ internal sealed class LinkPath
         {
             TcpNative.SetConnectTimeout(socket, _options.ConnectTimeoutMs);
             socket.Bind(new IPEndPoint(_path.Local.Address, 0));
+            EndPoint peer = Resolve();
             return Greet(socket, () =>
             {
-                socket.Connect(_path.Peer);
+                socket.Connect(peer);
                 socket.NoDelay = true;
                 return socket;
             });
@@ -237,6 +239,15 @@ internal sealed class LinkPath
             };
             throw new LinkProtocolException(LinkDownCause.ConnectFailed, what, exception);
         }
+    }
+
+    /// <summary>The peer's address; a name is asked for anew each time, and its addresses are tried in turn.</summary>
+    private EndPoint Resolve()
+    {
+        if (_path.Peer is not DnsEndPoint name) return _path.Peer;
+        IPAddress[] addresses = Dns.GetHostAddresses(name.Host, _path.Local.AddressFamily);
+        if (addresses.Length == 0) throw new SocketException((int)SocketError.HostNotFound);
+        return new IPEndPoint(addresses[(uint)Interlocked.Increment(ref _attempts) % (uint)addresses.Length], name.Port);
     }
 
     /// <summary>Runs what may wait for a stranger, so that <see cref="Stop"/> can end it.</summary>

@@ -45,6 +45,8 @@ public sealed class LabTests
         Assert.Matches("a +running", lab.Do("status"));
         lab.Do("kill", "a");
         Assert.Matches("a +stopped", lab.Do("status"));
+        string[] killed = Assert.Single(File.ReadLines(Path.Combine(lab.Folder, "log", "events.tsv")), line => line.EndsWith("\tkill a", StringComparison.Ordinal)).Split('\t');
+        Assert.True(long.Parse(killed[0], null) < long.Parse(killed[1], null), "the events tell when");
         lab.Do("start", "a");
         Assert.Matches("a +running", lab.Do("status"));
 

@@ -309,6 +309,57 @@ public sealed class LinkEndpointTests
     }
 
     [Fact]
+    public void Peer_ByName_IsFoundOrSaidToBeUnknown()
+    {
+        IPEndPoint listening = new(IPAddress.Loopback, FreePort());
+        using LinkPair pair = new(
+            changeA: o => o with { Paths = [o.Paths[0] with { Local = new IPEndPoint(IPAddress.Loopback, 0), Peer = new DnsEndPoint("localhost", listening.Port) }] },
+            changeB: o => o with { Paths = [o.Paths[0] with { Local = listening }] });
+        pair.StartBoth().WaitUp();
+
+        RecordingSink sink = new();
+        LinkPathOptions path = pair.OptionsA.Paths[0] with { Peer = new DnsEndPoint("nowhere.invalid", 1) };
+        using LinkEndpoint lost = new(pair.OptionsA with { Paths = [path] }, sink);
+        lost.Start();
+        Eventually.Holds(() => lost.Status(0) is { Cause: LinkDownCause.ConnectFailed }, "the failure is told", withinMs: 30_000);
+        Assert.Contains("nowhere.invalid", lost.Status(0).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Echo_BesideBulkAtFullSpeed_HasAMedianUnderAMillisecond()
+    {
+        using LinkPair pair = LinkPair.Connected();
+        pair.SinkA.KeepsPayloads = pair.SinkB.KeepsPayloads = false;
+        using ManualResetEventSlim answered = new();
+        pair.SinkB.OnFrame = frame => { if (frame.LinkClass == LinkClass.Log) pair.B.TrySend(0, LinkClass.Log, 0, frame.Payload.Span); };
+        pair.SinkA.OnFrame = frame => answered.Set();
+        using CancellationTokenSource stop = new();
+        byte[] page = new byte[256 * 1024];
+        Task bulk = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                if (pair.A.TrySend(0, LinkClass.Bulk, 0, page) == SendResult.Full) await pair.A.WaitForRoomAsync(0, LinkClass.Bulk);
+            }
+        });
+        List<double> timesMs = [];
+        for (int i = 0; i < 1000; i++)
+        {
+            answered.Reset();
+            long start = System.Diagnostics.Stopwatch.GetTimestamp();
+            Assert.Equal(SendResult.Taken, pair.A.TrySend(0, LinkClass.Log, 0, new byte[256]));
+            Assert.True(answered.Wait(10_000), "the echo comes");
+            timesMs.Add(System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        }
+
+        await stop.CancelAsync();
+        await bulk;
+        timesMs.Sort();
+        Assert.True(timesMs[500] < 1, $"median {timesMs[500]} ms");
+        Assert.True(pair.B.Snapshot()[0].Classes[(int)LinkClass.Bulk].ReceivedBytes > 10 * page.Length, "bulk flowed meanwhile");
+    }
+
+    [Fact]
     public void Metrics_AfterAWhile_TellRoundTripAndTraffic()
     {
         using LinkPair pair = LinkPair.Connected(change: o => o with { HeartbeatMs = 5 });
@@ -361,6 +412,13 @@ public sealed class LinkEndpointTests
                 return Environment.TickCount64 - lastTaken > 300;
             },
             "the sender is full and stays so");
+    }
+
+    private static int FreePort()
+    {
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static LinkHelloMessage Greet(LinkPair pair, byte[] words)

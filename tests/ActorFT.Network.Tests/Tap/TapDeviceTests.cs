@@ -24,6 +24,7 @@ public sealed class TapDeviceTests
         byte[] frame = WaitForUdp(arrived, 7001);
         Assert.Equal(MachineMac, frame[..6]);
         Assert.Equal(new byte[] { 1, 2, 3 }, frame[42..45]);
+        Assert.True(HasGoodUdpChecksum(frame), "the host finished the checksum itself");
 
         Assert.True(tap.TrySend(UdpAnswer(frame, [9, 8, 7])));
         client.Client.ReceiveTimeout = 5000;
@@ -255,6 +256,15 @@ public sealed class TapDeviceTests
             },
             $"a UDP frame to port {port} arrives");
         return found!;
+    }
+
+    private static bool HasGoodUdpChecksum(byte[] frame)
+    {
+        int length = (frame[38] << 8) | frame[39], sum = 17 + length;
+        byte[] covered = [.. frame[26..34], .. frame[34..(34 + length)], 0];
+        for (int i = 0; i + 1 < covered.Length; i += 2) sum += (covered[i] << 8) | covered[i + 1];
+        while (sum >> 16 != 0) sum = (sum & 0xFFFF) + (sum >> 16);
+        return sum == 0xFFFF;
     }
 
     /// <summary>The asker's frame turned round with another payload; no UDP checksum (allowed in IPv4).</summary>
