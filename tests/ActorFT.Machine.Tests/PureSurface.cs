@@ -20,7 +20,7 @@ internal static class PureSurface
         // Primitives, spans and the types every program needs.
         "System.Array", "System.BitConverter", "System.Boolean", "System.Buffer", "System.Byte", "System.Char", "System.Convert",
         "System.Double", "System.Enum", "System.GC", "System.Half", "System.Index", "System.Int128", "System.Int16", "System.Int32", "System.Int64",
-        "System.IntPtr", "System.Math", "System.MathF", "System.Memory`1", "System.MemoryExtensions", "System.Nullable", "System.Nullable`1",
+        "System.IntPtr", "System.Math", "System.MathF", "System.Memory`1", "System.MemoryExtensions", "System.MidpointRounding", "System.Nullable", "System.Nullable`1",
         "System.Object", "System.Range", "System.ReadOnlyMemory`1", "System.ReadOnlySpan`1", "System.RuntimeFieldHandle",
         "System.RuntimeTypeHandle", "System.SByte", "System.Single", "System.Span`1", "System.String", "System.StringComparer",
         "System.StringComparison", "System.Tuple`2", "System.Type", "System.UInt128", "System.UInt16", "System.UInt32", "System.UInt64",
@@ -58,7 +58,7 @@ internal static class PureSurface
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     /// <summary>IEEE 754 asks for one result, or no rounding is involved. Sin, Exp, Pow, … differ between C libraries.</summary>
-    private static string[] _exactMath => ["Abs", "BigMul", "Clamp", "DivRem", "FusedMultiplyAdd", "Max", "Min", "Sign", "Sqrt"];
+    private static string[] _exactMath => ["Abs", "BigMul", "Ceiling", "Clamp", "DivRem", "Floor", "FusedMultiplyAdd", "Max", "Min", "Round", "Sign", "Sqrt", "Truncate"];
 
     /// <summary>Members whose results differ between processes, or whose order is nobody's promise.</summary>
     private static readonly FrozenSet<string> _neverMembers = FrozenSet.Create(StringComparer.Ordinal,
