@@ -10,7 +10,7 @@ namespace ActorFT.Network.Tests.Support;
 /// </summary>
 internal static partial class NetworkNamespace
 {
-    private const int CloneNewNet = 0x40000000;
+    private const int CloneNewNet = 0x40000000, CloneNewMounts = 0x00020000;
 
     /// <summary>Whether this process may make one.</summary>
     internal static bool CanMake { get; } = Probe();
@@ -54,6 +54,14 @@ internal static partial class NetworkNamespace
         return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} {arguments}: exit {process.ExitCode}: {error}");
     }
 
+    /// <summary>Hides a folder from the calling thread alone, under an empty one (mount_namespaces(7)).</summary>
+    internal static void Hide(string folder)
+    {
+        const ulong Recursive = 16384, Private = 1 << 18;
+        bool isDone = Unshare(CloneNewMounts) == 0 && Mount("none", "/", null, Recursive | Private, 0) == 0 && Mount("tmpfs", folder, "tmpfs", 0, 0) == 0;
+        if (!isDone) throw new InvalidOperationException($"hiding {folder}: errno {Marshal.GetLastPInvokeError()}");
+    }
+
     private static bool Probe()
     {
         bool isAllowed = false;
@@ -62,6 +70,9 @@ internal static partial class NetworkNamespace
         thread.Join();
         return isAllowed;
     }
+
+    [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Mount(string source, string target, string? type, ulong flags, nint data);
 
     [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
     private static partial int Unshare(int flags);

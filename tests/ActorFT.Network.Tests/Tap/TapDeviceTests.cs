@@ -213,6 +213,13 @@ public sealed class TapDeviceTests
         Assert.DoesNotContain("aft0", Ip("-o link"), StringComparison.Ordinal);
     });
 
+    [RootFact]
+    public void Open_WithoutTunDevice_SaysHowToGetIt() => NetworkNamespace.Run(() =>
+    {
+        Hide("/dev/net");
+        AssertRefused(new() { Name = "aft0" }, "tap = 'aft0' needs /dev/net/tun, which this host does not have: load the kernel's module 'tun'");
+    });
+
     [Fact]
     public void NullNic_Frames_AreCountedAndGone()
     {
