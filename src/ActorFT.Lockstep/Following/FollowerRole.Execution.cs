@@ -83,7 +83,6 @@ internal sealed partial class FollowerRole
             NoteDivergence(difference);
             return;
         }
-        PerformDoubtful();
         if (requests.Length != 0) Context.Emit(new Perform(requests));
         SendProgress();
         if (_promotion is not null) ContinuePromotion();

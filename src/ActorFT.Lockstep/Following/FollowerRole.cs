@@ -25,7 +25,7 @@ internal sealed partial class FollowerRole : ReplicaRole
     private readonly SortedSet<FlushId> _flushes = new(LeaderRole.FlushOrder);
     private bool _isMember, _hasHeardLeader;
     private Configuration? _promotion, _handOver;
-    private ulong _progressAtNs, _leaveAskedAtNs;
+    private ulong _progressAtNs, _beatAtNs;
 
     /// <summary>Follows from a state that equals the leader's after <paramref name="executedRound"/> rounds.</summary>
     /// <param name="context">What outlives the role.</param>
@@ -147,6 +147,7 @@ internal sealed partial class FollowerRole : ReplicaRole
     private void Promote(Configuration configuration)
     {
         _promotion = configuration;
+        PerformDoubtful(); // records to come may wait for what was held back
         ContinuePromotion();
     }
 
@@ -160,7 +161,6 @@ internal sealed partial class FollowerRole : ReplicaRole
             ExecuteNext();
             return;
         }
-        PerformDoubtful();
         IReadOnlyList<MachineOutput> resent = Settings.Bug == PlantedBug.ForgetKeptOutputs ? [] : _kept.TakeAll();
         Context.Become(new LeaderRole(Context, _promotion!, _executedRound, resent, _flushes));
     }
@@ -181,20 +181,20 @@ internal sealed partial class FollowerRole : ReplicaRole
         if (_handOver is { } proposed && Claims.PersistedTerm >= proposed.Term) Context.Send(new HandOverReady(_stream, proposed.Term));
     }
 
+    // Whether records flow or not: what is repeated here, an earlier message may have failed to bring.
+    private void Beat()
+    {
+        _beatAtNs = Context.NowNs;
+        Announce();
+        SendProgress();
+        SendFlushes();
+        SendDivergence();
+        if (Context.IsLeaving) Context.Send(new LeaveAsked(_stream));
+    }
+
     public override void OnTick()
     {
-        if (Context.NowNs - _progressAtNs >= Settings.HeartbeatNs)
-        {
-            Announce();
-            SendProgress();
-            SendFlushes();
-            SendDivergence();
-        }
-        if (Context.IsLeaving && Context.NowNs - _leaveAskedAtNs >= Settings.HeartbeatNs)
-        {
-            _leaveAskedAtNs = Context.NowNs;
-            Context.Send(new LeaveAsked(_stream));
-        }
+        if (Context.NowNs - _beatAtNs >= Settings.HeartbeatNs) Beat();
         Reconsider();
     }
 }

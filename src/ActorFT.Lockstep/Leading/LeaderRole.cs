@@ -97,6 +97,12 @@ internal sealed partial class LeaderRole : ReplicaRole
         Context.Emit(new Lead(_configuration));
         if (_resent.Count != 0) Context.Emit(new Perform(_resent));
         if (!Holds) CompleteAllFlushes();
+        if (Context.IsLeaving)
+        {
+            // It was on its way out when the other server was lost.
+            Context.IsLeaving = false;
+            Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} cannot leave: it had to take over machine {Context.Machine}.");
+        }
         SetPace();
         SendBeat();
     }

@@ -78,7 +78,10 @@ public sealed record RecordRoundExecuted(ulong NowNs, IReadOnlyList<MachineOutpu
 /// <param name="Digest">The machine's digest if the record holds one, else null.</param>
 public sealed record RecordExecuted(ulong NowNs, ulong EndRound, Digest? Digest) : ProtocolEvent(NowNs);
 
-/// <summary>This server's own copy has ended a flush that <see cref="Perform"/> issued.</summary>
+/// <summary>
+/// This server's own copy has ended a flush that <see cref="Perform"/> issued. In whatever role: the shell keeps the completion
+/// until <see cref="CompleteFlush"/> or a record asks for it.
+/// </summary>
 /// <param name="NowNs">The clock.</param>
 /// <param name="Flush">The flush.</param>
 public sealed record FlushDone(ulong NowNs, FlushId Flush) : ProtocolEvent(NowNs);

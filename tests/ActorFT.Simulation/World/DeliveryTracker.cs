@@ -18,15 +18,19 @@ internal sealed class DeliveryTracker
 
     public void Delivered(LinkEnvelope envelope)
     {
-        if (envelope.Message is not RecordSent sent || _stream.IsAfter(sent.Stream)) return;
-        if (sent.Stream != _stream)
+        StreamId? stream = envelope.Message switch { RecordSent record => record.Stream, JoinBegin begin => begin.Stream, _ => null };
+        if (stream is not { } id || _stream.IsAfter(id)) return;
+        if (id != _stream)
         {
-            _stream = sent.Stream;
+            _stream = id;
             _records.Clear();
         }
+        if (envelope.Message is not RecordSent sent) return;
         _records[sent.Record.FirstRound] = sent.Record.EndRound;
         Walk();
     }
+
+    public void Lead() => _records.Clear();
 
     public void Follow(ulong round)
     {

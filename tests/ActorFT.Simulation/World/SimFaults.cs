@@ -154,7 +154,7 @@ internal sealed class SimFaults(SimWorld world)
         if (world.IsAnyTainted || !world.IsDuplex) return false;
         SimProcess process = AnyServer.Process!;
         if (process.Machine is null) return false;
-        process.IsTainted = true;
+        process.IsTainted = world.WasAnyTainted = true;
         process.Machine.Flip(world.Random.Below(Toy.ToyMachine.PageCount * Toy.ToyMachine.WordsPerPage), world.Random.Below(64));
         return true;
     }

@@ -42,7 +42,11 @@ internal sealed class SimPath(SimWorld world, int index)
             SimProcess process = server.Process!;
             world.After(world.Random.Between(0, 1_000_000), () =>
             {
-                if (connection == _connection && _isConnected) process.Deliver(now => new LinkUp(now, index), () => process.Connections[index] = connection);
+                if (connection == _connection && _isConnected) process.Deliver(now => new LinkUp(now, index), () =>
+                {
+                    process.Connections[index] = connection;
+                    return true;
+                });
             });
         }
     }
@@ -57,11 +61,12 @@ internal sealed class SimPath(SimWorld world, int index)
         {
             if (server.Process is not { } process) continue;
             ulong delay = isSilent ? world.Random.Between(200_000_000, 1_500_000_000) : world.Random.Between(0, 3_000_000);
-            world.After(delay, () =>
+            world.After(delay, () => process.Deliver(now => new LinkDown(now, index), () =>
             {
-                if (process.Connections[index] != connection) return;
-                process.Deliver(now => new LinkDown(now, index), () => process.Connections[index] = 0);
-            });
+                if (process.Connections[index] != connection) return false;
+                process.Connections[index] = 0;
+                return true;
+            }));
         }
     }
 
@@ -103,9 +108,13 @@ internal sealed class SimPath(SimWorld world, int index)
         if (process is null) return;
         world.At(arrival, () =>
         {
-            if (process.Connections[index] != connection) return;
             LinkEnvelope envelope = Decode(frame);
-            process.Deliver(now => new LinkMessageReceived(now, index, envelope), () => process.Tracker.Delivered(envelope));
+            process.Deliver(now => new LinkMessageReceived(now, index, envelope), () =>
+            {
+                if (process.Connections[index] != connection) return false;
+                process.Tracker.Delivered(envelope);
+                return true;
+            });
         });
     }
 

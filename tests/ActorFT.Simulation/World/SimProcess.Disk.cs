@@ -48,7 +48,7 @@ internal sealed partial class SimProcess
     {
         if (request.Operation == BlockOperation.Flush)
         {
-            if (!IsLeading) _completions[request.RequestId] = completion;
+            _completions[request.RequestId] = completion; // until a record or CompleteFlush asks for it, whatever the role becomes
             Deliver(now => new FlushDone(now, new FlushId(0, request.RequestId)));
         }
         else if (IsLeading) AddInput(completion);

@@ -92,8 +92,11 @@ internal sealed partial class SimProcess
     private void TakeOverInputs()
     {
         var flushes = Machine!.PendingRequests.Where(request => request.Operation == BlockOperation.Flush).Select(request => request.RequestId).ToHashSet();
-        foreach (BlockCompleted completion in _completions.Values) if (!flushes.Contains(completion.RequestId)) _inputs.Add(completion);
-        _completions.Clear();
+        foreach (BlockCompleted completion in _completions.Values.Where(completion => !flushes.Contains(completion.RequestId)).ToArray())
+        {
+            _completions.Remove(completion.RequestId);
+            _inputs.Add(completion);
+        }
         if (Machine.PendingEntropy != 0) SupplyEntropy(Machine.PendingEntropy);
     }
 

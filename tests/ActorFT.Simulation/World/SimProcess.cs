@@ -14,7 +14,7 @@ namespace ActorFT.Simulation.World;
 internal sealed partial class SimProcess
 {
     private readonly Queue<ProtocolEvent> _events = new();
-    private readonly Queue<(Func<ulong, ProtocolEvent> Make, Action? Before)> _deferred = new();
+    private readonly Queue<(Func<ulong, ProtocolEvent> Make, Func<bool>? IsDue)> _deferred = new();
     private readonly double _drift;
     private readonly ulong _clockOffset;
     private bool _isStepping;
@@ -76,15 +76,15 @@ internal sealed partial class SimProcess
     }
 
     /// <summary>An event arrives from outside; a hung process gets it when it wakes.</summary>
-    public void Deliver(Func<ulong, ProtocolEvent> make, Action? before = null)
+    public void Deliver(Func<ulong, ProtocolEvent> make, Func<bool>? isDue = null)
     {
         if (IsDead) return;
         if (IsHung)
         {
-            if (make(LocalNow) is not TimerTick || _deferred.Count == 0) _deferred.Enqueue((make, before));
+            if (make(LocalNow) is not TimerTick || _deferred.Count == 0) _deferred.Enqueue((make, isDue));
             return;
         }
-        before?.Invoke();
+        if (isDue?.Invoke() == false) return;
         Feed(make(LocalNow));
     }
 
@@ -94,7 +94,7 @@ internal sealed partial class SimProcess
     {
         if (!IsHung || IsDead) return;
         IsHung = false;
-        while (_deferred.TryDequeue(out (Func<ulong, ProtocolEvent> Make, Action? Before) next)) Deliver(next.Make, next.Before);
+        while (_deferred.TryDequeue(out (Func<ulong, ProtocolEvent> Make, Func<bool>? IsDue) next)) Deliver(next.Make, next.IsDue);
         PumpRounds();
         PumpRecord();
     }
@@ -149,7 +149,10 @@ internal sealed partial class SimProcess
             case TakeDigest digest: Feed(new DigestComputed(LocalNow, digest.Round, Machine!.ComputeDigest())); break;
             case Perform perform: PerformAll(perform.Outputs); break;
             case ExecuteRecord execute: BeginRecord(execute.Record); break;
-            case CompleteFlush complete: AddInput(new BlockCompleted(0, complete.Flush.RequestId, BlockStatus.Ok, default)); break;
+            case CompleteFlush complete:
+                _completions.Remove(complete.Flush.RequestId);
+                AddInput(new BlockCompleted(0, complete.Flush.RequestId, BlockStatus.Ok, default));
+                break;
             case CheckSelf: CheckOneself(); break;
             case AcceptMemory:
                 Machine!.AcceptMemory();
@@ -196,6 +199,7 @@ internal sealed partial class SimProcess
         (IsLeading, _isFollowing, LeadsIn) = (true, false, configuration);
         if (Machine!.Round != 0) World.Count(configuration.Follower is null ? "failover" : "hand-over done");
         PromotedRound = Machine.Round;
+        Tracker.Lead();
         TakeOverInputs();
         foreach (Checkers.Checker checker in World.Checkers) checker.OnLead(this, configuration);
         World.After(0, () => { foreach (Checkers.Checker checker in World.Checkers) checker.AfterLead(this); });

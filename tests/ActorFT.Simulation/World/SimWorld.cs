@@ -52,6 +52,9 @@ internal sealed class SimWorld
     public ulong Lives { get; set; }
     public ulong Incarnations { get; set; }
     public ulong TraceHash => _traceHash.GetCurrentHashAsUInt64();
+    /// <summary>A bit was flipped in this run: what two replicas wrote may differ where nothing promises that it does not.</summary>
+    public bool WasAnyTainted { get; set; }
+
     public bool IsAnyTainted => Servers.Any(server => server.Process is { IsTainted: true });
 
     /// <summary>Whether the pair is whole: one leads, the other follows, and both know.</summary>
@@ -128,14 +131,25 @@ internal sealed class SimWorld
     public void TraceEvent(SimProcess process, ProtocolEvent happened)
     {
         Mix(process.Server.Index, happened.GetType().Name);
-        if (_trace is not null && happened is not TimerTick) Trace(process.Server.Name, happened.ToString());
+        if (_trace is not null && happened is not TimerTick) Trace(process.Server.Name, Describe(happened));
     }
 
     public void TraceEffect(SimProcess process, Effect effect)
     {
         Mix(process.Server.Index + 2, effect.GetType().Name);
-        if (_trace is not null) Trace(process.Server.Name, $"  -> {effect}");
+        if (_trace is null) return;
+        Trace(process.Server.Name, effect is Perform perform ? $"  -> Perform {string.Join(", ", perform.Outputs.Select(Describe))}" : $"  -> {effect}");
     }
+
+    private static string Describe(MachineOutput output) => output switch
+    {
+        BlockRequested block => $"{block.Operation} {block.RequestId} at {block.OffsetBytes}",
+        _ => $"{output.GetType().Name} of round {Toy.ToyMachine.IdOf(output)?.Round.ToString() ?? "?"}",
+    };
+
+    private static string Describe(ProtocolEvent happened) => happened is not RoundExecuted executed ? happened.ToString()
+        : $"RoundExecuted at {executed.Round.TimeNs}: {string.Join(", ", executed.Round.Inputs.Select(input => input is BlockCompleted done ? $"completed {done.RequestId}" : input.GetType().Name))}"
+        + $" -> {string.Join(", ", executed.Outputs.Select(Describe))}";
 
     public void Trace(string who, string what) => _trace?.Invoke($"{NowNs / 1e6,10:F3} ms {who}: {what}");
 
