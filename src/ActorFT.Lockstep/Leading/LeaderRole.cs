@@ -246,6 +246,8 @@ internal sealed partial class LeaderRole : ReplicaRole
             _drop = Peer.Suspicion(Context.NowNs, 0);
             if (_drop is null && IsPeerReborn(stream)) _drop = "it was started anew";
         }
+        // Wanted as a member, but the arbiter was never asked.
+        if (_stream is { Phase: StreamPhase.Enrolling, IsClaimed: true } && _drop is not null && !Claims.IsOpen) _stream.IsClaimed = false;
         if (_stream is { MayBeMember: false } && _drop is not null)
         {
             if (_isIsolation) Context.NoteIsolation();

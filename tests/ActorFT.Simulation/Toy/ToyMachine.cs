@@ -41,7 +41,7 @@ internal sealed class ToyMachine
     /// <summary>Runs a round; gives its outputs in order.</summary>
     public List<MachineOutput> RunRound(ulong timeNs, IReadOnlyList<MachineInput> inputs)
     {
-        if (timeNs < TimeNs) throw new InvalidOperationException($"Round {Round} has time {timeNs}, before {TimeNs}.");
+        if (timeNs < TimeNs) throw new World.SimulationFailure("time never falls", $"round {Round} has time {timeNs}, after {TimeNs}");
         TimeNs = timeNs;
         var outputs = new List<MachineOutput>();
         Accumulator = Mix(Accumulator, timeNs);

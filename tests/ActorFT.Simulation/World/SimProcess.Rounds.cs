@@ -168,7 +168,7 @@ internal sealed partial class SimProcess
             }
             if (Machine!.PendingRequests.All(request => request.RequestId != reference.RequestId)) continue; // never made here
             if (!_completions.TryGetValue(reference.RequestId, out BlockCompleted? own)) return false;
-            if (!reference.Matches(own) && !World.IsAnyTainted)
+            if (!reference.Matches(own) && !World.WasAnyTainted)
                 throw new SimulationFailure("both disks say the same", $"request {reference.RequestId} on {Self.Server} gave other data than the leader's");
             inputs.Add(own);
         }
