@@ -112,27 +112,3 @@ public sealed record LockstepSettings
     /// <summary>A planted bug, for the simulation to find.</summary>
     internal PlantedBug Bug { get; init; }
 }
-
-/// <summary>A rule broken on purpose. Only tests can set it.</summary>
-internal enum PlantedBug
-{
-    None,
-    ReleaseBeforeStored,
-    ReleaseWithoutDigest,
-    PromoteWithoutClaim,
-    IgnoreLostClaim,
-    PromoteBeforeExecuting,
-    ForgetKeptOutputs,
-    ForgetStoredAtPromotion,
-    BootWithoutClaim,
-    AcknowledgeBeyondGap,
-    EnrollWithoutHolding,
-    WriteDiskBeforeCommit,
-    IgnoreDivergence,
-    ClockGoesBack,
-    NoFlowControl,
-    NoReprotection,
-    ArbiterIgnoresMembership,
-    ArbiterRepliesBeforeStored,
-    BootDespiteLivePeer,
-}

@@ -60,6 +60,7 @@ internal sealed class SimArbiter
     private void Store(StoreConfiguration store)
     {
         int run = _run;
+        _world.Faults.ArbiterStores(); // where a crash hurts most
         _world.After(_world.Random.Between(200_000, 2_000_000), () =>
         {
             bool isLost = run != _run || _state is null;

@@ -125,6 +125,16 @@ internal sealed class SimFaults(SimWorld world)
         }
     }
 
+    /// <summary>A fault point: the arbiter is about to store.</summary>
+    public void ArbiterStores()
+    {
+        if (_isHealed || !world.Options.Faults.Contains(FaultKind.ArbiterCrash) || !world.Random.Chance(0.1)) return;
+        world.After(world.Random.Between(1, 1_500_000), () =>
+        {
+            if (!_isHealed && Do(FaultKind.ArbiterCrash)) world.Count($"fault: {FaultKind.ArbiterCrash}");
+        });
+    }
+
     private bool Crash(SimServer server, bool isSilent, bool loses)
     {
         if (!server.IsRunning) return false;

@@ -45,7 +45,7 @@ internal sealed record SimOptions
                 ResendNs = random.Between(20, 60) * Ms,
                 HelloNs = random.Between(30, 100) * Ms,
                 LagLimitNs = random.Between(100, 250) * Ms,
-                SlowFollowerNs = 1500 * Ms,
+                SlowFollowerNs = random.Between(150, 900) * Ms,
                 FinalPassPages = random.Below(4),
                 MaxPasses = 6,
                 JoinStallNs = 700 * Ms,

@@ -1,0 +1,201 @@
+using ActorFT.Lockstep.Messages;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Lockstep.Terms;
+using ActorFT.Machine.IO;
+using ActorFT.Machine.State;
+using Xunit;
+
+namespace ActorFT.Lockstep.Tests.Protocol;
+
+public class ReplicaProtocolTests
+{
+    private static readonly MachineOutput Console = new ConsoleWritten(0, new byte[] { 65 });
+
+    [Fact]
+    public void FirstBoot_MarksTheDisks_ThenClaims_ThenBoots()
+    {
+        var replica = new ScriptedReplica(new LockstepSettings());
+        replica.Answer(null);
+        Assert.Equal([typeof(PersistTerm), typeof(AskArbiter)], replica.Effects.TakeLast(2).Select(effect => effect.GetType()));
+        Assert.DoesNotContain(replica.Effects, effect => effect is BootMachine);
+        replica.Answer(new Configuration(1, replica.Self, null));
+        Assert.Equal([typeof(BootMachine), typeof(Lead)], replica.Effects.Where(effect => effect is BootMachine or Lead).Select(effect => effect.GetType()));
+    }
+
+    [Fact]
+    public void Simplex_OutputsLeaveAtOnce_AndDuplexOnlyWhenStored()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).Boot();
+        replica.Run(Console);
+        Assert.Single(replica.Performed);
+
+        replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        Assert.True(replica.Status.IsDuplex);
+        replica.Run(Console);
+        Assert.Single(replica.Sent.OfType<RecordSent>()); // closed as soon as an output waits
+        Assert.Empty(replica.Performed);
+        replica.Hear(replica.Progress(1, executed: 0));
+        Assert.Single(replica.Performed);
+    }
+
+    [Fact]
+    public void Verified_OutputsLeaveOnlyWhenTheDigestsAgree()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings { Commit = CommitMode.Verified });
+        replica.Boot();
+        replica.Step(new LinkUp(replica.Now, 0));
+        replica.Hear(replica.PeerHello with { Commit = CommitMode.Verified });
+        StreamId stream = replica.Stream;
+        replica.Hear(new JoinReady(stream));
+        replica.Step(new StatePassSent(replica.Now, stream, 0, 3, 0));
+        replica.Hear(new PassLoaded(stream, 0));
+        replica.Step(new FinalStateSent(replica.Now, stream, 5, 0, 0, new Digest(9, 9)));
+        replica.Hear(new StateAccepted(stream, 2));
+        replica.Hear(replica.Progress(0));
+        replica.Answer(new Configuration(2, replica.Self, ScriptedReplica.Peer));
+        replica.Run(Console);
+        replica.Hear(replica.Progress(1));
+        Assert.Empty(replica.Performed);
+        replica.Hear(replica.Progress(1) with { DigestRound = 1, Digest = new Digest(77, 0) });
+        Assert.Empty(replica.Performed);
+        Assert.Contains(replica.Effects, effect => effect is CheckSelf);
+
+        replica.Step(new SelfChecked(replica.Now, IsSound: true, []));
+        replica.Hear(new FollowerDiverged(stream, 1, IsSound: false, []));
+        Assert.Contains(replica.Faults, fault => fault.Kind == ProtocolFaultKind.Divergence && fault.Message.Contains("server-b is isolated"));
+        replica.Answer(new Configuration(3, replica.Self, null));
+        Assert.Single(replica.Performed);
+    }
+
+    [Fact]
+    public void Safe_WithoutPeerAndArbiter_HoldsOutputsAndSaysWhy()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replica.Run(Console);
+        replica.Step(new LinkDown(replica.Now, 0));
+        replica.Pass(5_000);
+        Assert.Empty(replica.Performed);
+        Assert.Contains("arbiter does not answer", Assert.Single(replica.Faults, fault => fault.Kind == ProtocolFaultKind.ArbiterUnreachable).Message);
+    }
+
+    [Fact]
+    public void Preferred_WithoutPeerAndArbiter_GoesOnAlone_AndStopsWhenTheArbiterSaysItLost()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings { PreferredWithoutArbiter = "server-a" }).BootDuplex();
+        replica.Run(Console);
+        replica.Step(new LinkDown(replica.Now, 0));
+        replica.Pass(5_000);
+        Assert.Single(replica.Performed);
+        Assert.Contains(replica.Faults, fault => fault.Kind == ProtocolFaultKind.ActingWithoutArbiter);
+        replica.Answer(new Configuration(3, ScriptedReplica.Peer, null));
+        Assert.Contains(replica.Effects, effect => effect is Fence);
+        Assert.Equal(ReplicaRoleName.Joining, replica.Status.Role);
+    }
+
+    [Fact]
+    public void NotPreferred_WithoutPeerAndArbiter_Holds()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings { PreferredWithoutArbiter = "server-b" }).BootDuplex();
+        replica.Run(Console);
+        replica.Step(new LinkDown(replica.Now, 0));
+        replica.Pass(5_000);
+        Assert.Empty(replica.Performed);
+    }
+
+    public static TheoryData<string> Misfits => ["definition", "machine", "server", "commit"];
+
+    [Theory]
+    [MemberData(nameof(Misfits))]
+    public void PeerThatDoesNotFit_IsToldTheSameSentence_AndTheRunningSideIsUnharmed(string what)
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).Boot();
+        replica.Step(new LinkUp(replica.Now, 0));
+        Hello hello = what switch
+        {
+            "definition" => replica.PeerHello with { DefinitionHash = new Digest(8, 8) },
+            "machine" => replica.PeerHello with { Machine = "other" },
+            "server" => replica.PeerHello with { Server = "server-x" },
+            _ => replica.PeerHello with { Commit = CommitMode.Verified },
+        };
+        replica.Hear(hello);
+        replica.Hear(hello);
+        ProtocolFault fault = Assert.Single(replica.Faults);
+        Assert.Equal(ProtocolFaultKind.PeerRefused, fault.Kind);
+        Assert.Equal(fault.Message, replica.Sent.OfType<PeerRefused>().First().Reason);
+        replica.Pass(2_000);
+        Assert.DoesNotContain(replica.Sent, message => message is JoinBegin);
+        replica.Run(Console);
+        Assert.Single(replica.Performed);
+    }
+
+    [Fact]
+    public void LostClaim_FencesAtOnce_AndNothingHeldLeaves()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replica.Run(Console);
+        replica.Pass(1_000);
+        replica.Answer(new Configuration(3, ScriptedReplica.Peer, null));
+        Assert.Contains(replica.Effects, effect => effect is Fence);
+        Assert.Empty(replica.Performed);
+        replica.Run(Console); // a round that was under way
+        Assert.Empty(replica.Performed);
+    }
+
+    [Fact]
+    public void Flush_EndsOnlyWhenBothCopiesAreStable()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        var flush = new FlushId(0, 5);
+        replica.Step(new FlushDone(replica.Now, flush));
+        Assert.DoesNotContain(new CompleteFlush(flush), replica.Effects);
+        replica.Hear(new FlushesStored(replica.Stream, [flush]));
+        replica.Hear(new FlushesStored(replica.Stream, [flush]), path: 1);
+        Assert.Single(replica.Effects.OfType<CompleteFlush>());
+    }
+
+    [Fact]
+    public void Flush_OfACopyThatIsLeftAlone_EndsWithIt()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        var flush = new FlushId(0, 5);
+        replica.Step(new FlushDone(replica.Now, flush));
+        replica.Pass(1_000);
+        replica.Answer(new Configuration(3, replica.Self, null));
+        Assert.Contains(new CompleteFlush(flush), replica.Effects);
+    }
+
+    [Fact]
+    public void HandOver_HoldsNothing_AndGivesTheLeadOnlyWithTheArbitersWord()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replica.Run(Console);
+        replica.Step(new HandOverRequested(replica.Now));
+        Assert.DoesNotContain(replica.Sent, message => message is HandOverPrepare); // an output still waits
+        replica.Hear(replica.Progress(1));
+        HandOverPrepare prepare = Assert.Single(replica.Sent.OfType<HandOverPrepare>());
+        Assert.Equal((1UL, ScriptedReplica.Peer, replica.Self), (prepare.Round, prepare.Proposed.Leader, prepare.Proposed.Follower));
+        replica.Hear(new HandOverReady(replica.Stream, 3));
+        Assert.Equal(ReplicaRoleName.Leading, replica.Status.Role);
+        replica.Answer(prepare.Proposed);
+        Assert.Equal(ReplicaRoleName.Following, replica.Status.Role);
+        Assert.DoesNotContain(replica.Effects, effect => effect is Fence);
+    }
+
+    [Fact]
+    public void OnlyCopy_MayNotLeave()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).Boot();
+        replica.Step(new LeaveRequested(replica.Now));
+        Assert.Contains("only copy", Assert.Single(replica.Faults).Message);
+        Assert.DoesNotContain(replica.Effects, effect => effect is LeaveCompleted);
+    }
+
+    [Fact]
+    public void ShellThatBreaksItsContract_IsABrokenInvariant()
+    {
+        Assert.Throws<InvariantViolatedException>(() => new ScriptedReplica(new LockstepSettings()).Step(new TimerTick(1)));
+        var replica = new ReplicaProtocol(new ReplicaIdentity(new Member("a", 1), "b", "web", default), new LockstepSettings());
+        Assert.Throws<InvariantViolatedException>(() => replica.Step(new TimerTick(1)));
+        Assert.Throws<InvariantViolatedException>(() => new ReplicaProtocol(new ReplicaIdentity(new Member("a", 1), "a", "web", default), new LockstepSettings()));
+    }
+}

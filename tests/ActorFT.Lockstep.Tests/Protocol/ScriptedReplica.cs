@@ -1,0 +1,92 @@
+using ActorFT.Lockstep.Messages;
+using ActorFT.Lockstep.Protocol;
+using ActorFT.Lockstep.Records;
+using ActorFT.Lockstep.Terms;
+using ActorFT.Machine.IO;
+using ActorFT.Machine.State;
+
+namespace ActorFT.Lockstep.Tests.Protocol;
+
+/// <summary>A replica driven event by event, with the answers that a shell would give at once.</summary>
+internal sealed class ScriptedReplica
+{
+    public const ulong Ms = 1_000_000;
+    public static readonly Digest Definition = new(3, 4);
+    public static readonly Member Peer = new("server-b", 22);
+
+    private readonly ReplicaProtocol _protocol;
+    private ulong _peerSequence, _timeNs;
+
+    public ScriptedReplica(LockstepSettings settings)
+    {
+        Self = new Member("server-a", 11);
+        _protocol = new ReplicaProtocol(new ReplicaIdentity(Self, Peer.Server, "web", Definition), settings);
+        Step(new Started(Now, 0));
+    }
+
+    public Member Self { get; }
+    public ulong Now { get; private set; } = 1_000 * Ms;
+    public ReplicaStatus Status => _protocol.Status;
+    public List<Effect> Effects { get; } = [];
+    public IEnumerable<ProtocolFault> Faults => Effects.OfType<RaiseFault>().Select(raise => raise.Fault);
+    public IEnumerable<LinkMessage> Sent => Effects.OfType<SendLink>().Select(send => send.Envelope.Message);
+    public IEnumerable<MachineOutput> Performed => Effects.OfType<Perform>().SelectMany(perform => perform.Outputs);
+
+    public void Step(ProtocolEvent happened)
+    {
+        foreach (Effect effect in _protocol.Step(happened))
+        {
+            Effects.Add(effect);
+            if (effect is PersistTerm persist) Step(new TermPersisted(Now, persist.Term));
+            if (effect is TakeDigest digest) Step(new DigestComputed(Now, digest.Round, new Digest(digest.Round, 0)));
+            if (effect is SetPace { Percent: 0 }) Step(new RoundsPaused(Now));
+        }
+    }
+
+    public void Pass(ulong ms)
+    {
+        for (ulong end = Now + ms * Ms; Now < end;)
+        {
+            Now += 2 * Ms;
+            Step(new TimerTick(Now));
+        }
+    }
+
+    public void Hear(LinkMessage message, int path = 0) =>
+        Step(new LinkMessageReceived(Now, path, new LinkEnvelope(Peer.Incarnation, ++_peerSequence, message)));
+
+    public void Answer(Configuration? current) => Step(new ArbiterReplied(Now, new ArbiterReply("web", current)));
+
+    public Hello PeerHello => new() { Server = Peer.Server, Machine = "web", DefinitionHash = Definition, IsAvailable = true };
+
+    public void Run(params MachineOutput[] outputs) => Step(new RoundExecuted(Now, new Round(_timeNs += Ms), outputs));
+
+    /// <summary>Boots as the first leader.</summary>
+    public ScriptedReplica Boot()
+    {
+        Answer(null);
+        Answer(new Configuration(1, Self, null));
+        return this;
+    }
+
+    /// <summary>Boots and takes the peer in: duplex in term 2, stream (1, 1).</summary>
+    public ScriptedReplica BootDuplex()
+    {
+        Boot();
+        Step(new LinkUp(Now, 0));
+        Hear(PeerHello);
+        StreamId stream = Stream;
+        Hear(new JoinReady(stream));
+        Step(new StatePassSent(Now, stream, 0, 3, 0));
+        Hear(new PassLoaded(stream, 0));
+        Step(new FinalStateSent(Now, stream, 5, Status.Round, _timeNs, new Digest(9, 9)));
+        Hear(new StateAccepted(stream, 2));
+        Hear(Progress(Status.Round));
+        Answer(new Configuration(2, Self, Peer));
+        return this;
+    }
+
+    public StreamId Stream => Sent.OfType<JoinBegin>().Last().Stream;
+
+    public FollowerProgress Progress(ulong round, ulong? executed = null) => new(Stream, round, executed ?? round, 0, default, false);
+}
