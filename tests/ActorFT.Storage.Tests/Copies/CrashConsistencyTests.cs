@@ -78,6 +78,21 @@ public class CrashConsistencyTests
     }
 
     [Fact]
+    public void LargeZeroing_FollowedByAFlushedWriteAndACrash_IsNotDoneAgainOverTheWrite()
+    {
+        for (int blocks = 1; blocks < 8; blocks++)
+        {
+            var rig = new CrashRig(8);
+            rig.Write(3, 40);
+            rig.Zero(0, (int)(rig.Geometry.CapacityBytes / 512)); // goes past memory
+            rig.Write(16, 8 * blocks);
+            rig.Flush(isMirrored: false);
+            rig.CrashAndRecover(blocks % 3);
+            rig.CheckAll();
+        }
+    }
+
+    [Fact]
     public void SmallFlush_AfterItsRecordIsDurable_NeedsNoFlushOfTheImage()
     {
         var rig = new CrashRig(3);

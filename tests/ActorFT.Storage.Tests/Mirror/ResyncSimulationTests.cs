@@ -150,7 +150,8 @@ public class ResyncSimulationTests
                 case 0 or 1 when guestRuns && (!isTargetInLockstep || Math.Max(_source.Position, _target.Position) == (ulong)_history.Count):
                     // Either replica may be the one ahead.
                     Request request = NewRequest();
-                    if (!isTargetInLockstep || _target.Position != request.Id - 1) ExecuteOnSource();
+                    bool isSourceThere = _source.Position == request.Id - 1, isTargetThere = isTargetInLockstep && _target.Position == request.Id - 1;
+                    if (isSourceThere && (!isTargetThere || _random.Next(2) == 0)) ExecuteOnSource();
                     else ExecuteOnTarget();
                     break;
                 case 2 or 3 when _source.Position < (ulong)_history.Count:
@@ -238,11 +239,18 @@ public class ResyncSimulationTests
             }
             _target.Copy.Flush();
             _plan.Applied(region, 0);
+            // The place where a snapshot from the target's future would show.
+            ReadOnTarget(region * (Geometry.RegionBytes / Sector), content.Length / Sector);
         }
 
         private void ReadOnTarget()
         {
             int sector = _random.Next(_target.Truth.Length), count = Math.Min(1 + _random.Next(40), _target.Truth.Length - sector);
+            ReadOnTarget(sector, count);
+        }
+
+        private void ReadOnTarget(int sector, int count)
+        {
             // Out of lockstep the target's replica does not run: nothing reads there.
             if (!isTargetInLockstep) return;
             if (!_plan.IsReadable((long)sector * Sector, (long)count * Sector, _target.Position))
