@@ -229,8 +229,9 @@ internal sealed partial class StreamGenerator
                 _code.Emit(word | (uint)_random.Pick((int[])[0x004, 0x0FF, 0x1FF, 0x400, 0x5C0, 0x800, 0x9FF, 0xCC0, 0xDC0]) << 20);
                 break;
             case 2:
-                // CSRRW always writes, and cycle, time and instret are read-only.
-                _code.Emit(Encode.Csr("csrrw", FreeRegister(), _random.Between(0xC00, 0xC02), _random.Below(32)));
+                // CSRRW always writes, and cycle, time and instret are read-only; scounteren, zero, closes them to U-mode.
+                bool read = _userMode && _random.Chance(50);
+                _code.Emit(Encode.Csr(read ? "csrrs" : "csrrw", FreeRegister(), _random.Between(0xC00, 0xC02), read ? 0 : _random.Below(32)));
                 break;
             case 3:
                 if (_userMode) _code.Emit(word | (uint)_random.Pick((int[])[Sstatus, Sie, Stvec, Sscratch, Sepc, Scause, Stval, Sip, Satp]) << 20);

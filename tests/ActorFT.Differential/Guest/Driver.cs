@@ -95,6 +95,8 @@ internal static class Driver
         EmitChunkEnd(asm);
 
         asm.Label("done");
+        // What the last chunk left pending must not wake WFI.
+        asm.Csr("csrrw", 0, Sie, 0);
         asm.Constant(T0, hostFlag);
         asm.L("ld", T0, 0, T0);
         asm.Branch("beq", T0, 0, "wait");

@@ -56,6 +56,16 @@ public class QemuDeviationTests
     }
 
     [Fact]
+    public void Instret_BetweenTwoReads_CountsTheInstructions()
+    {
+        // Zicntr. QEMU counts only with -icount, which the streams do not use.
+        const int instret = 0xC02;
+        uint add = Encode.I("addi", 7, 7, 1);
+        (_, ChunkResult result) = Run(userMode: false, Encode.Csr("csrrs", 5, instret, 0), add, add, add, Encode.Csr("csrrs", 6, instret, 0));
+        Assert.Equal(4UL, result.X(6) - result.X(5));
+    }
+
+    [Fact]
     public void SupervisorFetch_FromUserPageReadBefore_FaultsInSpiteOfSum()
     {
         // Privileged spec §4.3.1: SUM does not matter to fetches. QEMU's TLB takes the page's X bit from the load.
