@@ -94,14 +94,20 @@ internal static class MachineSetup
     /// <param name="config">Names kernel and initrd; what it does not name is taken from where the file says they were.</param>
     public static MachineDefinition Complete(string path, RecordLogHeader identity, MachineConfig config)
     {
-        if (config.KernelPath.Length == 0) config = config with { KernelPath = identity.KernelSource };
-        if (config.InitrdPath.Length == 0 && identity.InitrdHash != Digest.Zero) config = config with { InitrdPath = identity.InitrdSource };
+        config = NameFiles(config, identity);
         try
         {
             return identity.Complete(MachineDefinitionLoader.ReadKernel(config), MachineDefinitionLoader.ReadInitrd(config));
         }
         catch (StateFormatException e) { throw new OperatorException($"{path}: {e.Message}", e); }
     }
+
+    /// <summary>The description with kernel and initrd named: by itself, or by where the file says they were.</summary>
+    public static MachineConfig NameFiles(MachineConfig config, RecordLogHeader identity) => config with
+    {
+        KernelPath = config.KernelPath.Length != 0 ? config.KernelPath : identity.KernelSource,
+        InitrdPath = config.InitrdPath.Length != 0 || identity.InitrdHash == Digest.Zero ? config.InitrdPath : identity.InitrdSource,
+    };
 
     /// <summary>Refuses a restore onto a machine that the save file is not of, and says what differs.</summary>
     public static void RequireSame(string path, MachineDefinition saved, MachineDefinition given)

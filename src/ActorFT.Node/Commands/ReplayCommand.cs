@@ -156,7 +156,8 @@ internal static class ReplayCommand
 
     private static void Save(string path, IMachine machine, MachineConfig config, RecordLogHeader header) => HostFile.Guard(path, "the save file", "written", () =>
     {
-        SaveFileWriter.Save(path, machine, config.KernelPath.Length != 0 ? config.KernelPath : header.KernelSource, config.InitrdPath.Length != 0 ? config.InitrdPath : header.InitrdSource);
+        MachineConfig named = MachineSetup.NameFiles(config, header);
+        SaveFileWriter.Save(path, machine, named.KernelPath, named.InitrdPath);
         return true;
     });
 

@@ -33,6 +33,7 @@ internal sealed class RunSession : IDisposable
     private const int UserSignal1 = 10; // SIGUSR1 on every architecture this runs on (x86-64, arm64, riscv64)
 
     private readonly RunRequest _request;
+    private readonly MachineConfig _config; // the request's, with kernel and initrd named, which a save file may have done
     private readonly List<IDisposable> _owned = [];
     private readonly IMachine _machine;
     private readonly InputQueue _queue;
@@ -46,17 +47,18 @@ internal sealed class RunSession : IDisposable
     private RunSession(RunRequest request, Func<MachineDefinition, IMachine> factory)
     {
         _request = request;
-        MachineConfig config = request.Config;
         try
         {
+            using SaveFileReader? save = request.RestorePath is null ? null : MachineSetup.OpenSave(request.RestorePath);
+            MachineConfig config = _config = save is null ? request.Config : MachineSetup.NameFiles(request.Config, save.Header.Identity);
             List<(string Name, RawImage Image)> disks = [.. config.Disks.Select(disk => (disk.Name, Own(MachineSetup.OpenImage(disk))))];
             ulong[] capacities = [.. disks.Select(disk => disk.Image.CapacityBytes)];
-            _machine = request.RestorePath is null ? Own(MachineSetup.Create(Define(config, capacities), factory)) : Own(Restore(config, capacities, factory));
+            _machine = Own(save is null ? MachineSetup.Create(Define(config, capacities), factory) : Restore(save, capacities, factory));
             List<INicBackEnd> nics = [.. config.Nics.Select(nic => Own(MachineSetup.OpenNic(nic)))];
             WakeEvent wake = Own(new WakeEvent());
             _queue = new InputQueue(wake, nics.Count);
             if (request.SavePath is not null) CheckWritable(request.SavePath);
-            RunRecorder? recorder = request.RecordPath is null ? null : Own(OpenRecorder(config));
+            RunRecorder? recorder = request.RecordPath is null ? null : Own(OpenRecorder());
             IConsoleSink console = Own(MachineSetup.OpenConsole(config.Console, e => _runner?.Fail(new EnvironmentException(e.Message, e))));
             _stdout = console as StdoutConsole;
             _backEnds = Own(new MachineBackEnds(_queue, console, disks, nics, Notices.Say));
@@ -132,26 +134,24 @@ internal sealed class RunSession : IDisposable
         return MachineDefinitionLoader.Load(config, capacities, wallClockNs, RandomNumberGenerator.GetBytes(32));
     }
 
-    private IMachine Restore(MachineConfig config, ulong[] capacities, Func<MachineDefinition, IMachine> factory)
+    private IMachine Restore(SaveFileReader save, ulong[] capacities, Func<MachineDefinition, IMachine> factory)
     {
         string path = _request.RestorePath!;
-        using SaveFileReader save = MachineSetup.OpenSave(path);
-        MachineDefinition saved = MachineSetup.Complete(path, save.Header.Identity, config);
+        MachineDefinition saved = MachineSetup.Complete(path, save.Header.Identity, _config);
         // The wall clock at power-on and the seed are the saved machine's own; all the rest must be as it was.
-        MachineConfig named = config with { KernelPath = config.KernelPath.Length == 0 ? save.Header.Identity.KernelSource : config.KernelPath, InitrdPath = config.InitrdPath.Length == 0 ? save.Header.Identity.InitrdSource : config.InitrdPath };
-        MachineSetup.RequireSame(path, saved, MachineDefinitionLoader.Load(named, capacities, saved.StartWallClockNs, saved.RngSeed));
+        MachineSetup.RequireSame(path, saved, MachineDefinitionLoader.Load(_config, capacities, saved.StartWallClockNs, saved.RngSeed));
         IMachine machine = MachineSetup.Create(saved, factory);
         MachineSetup.Restore(path, save, machine);
         return machine;
     }
 
-    private RunRecorder OpenRecorder(MachineConfig config)
+    private RunRecorder OpenRecorder()
     {
-        RecordLogHeader header = RecordLogHeader.Of(_machine.Definition, BlockDataMode.Carried, config.KernelPath, config.InitrdPath);
+        RecordLogHeader header = RecordLogHeader.Of(_machine.Definition, BlockDataMode.Carried, _config.KernelPath, _config.InitrdPath);
         return new RunRecorder(MachineSetup.CreateFile(_request.RecordPath!, "the record"), _machine, header);
     }
 
-    private void Save(IMachine machine) => SaveFileWriter.Save(_request.SavePath!, machine, _request.Config.KernelPath, _request.Config.InitrdPath);
+    private void Save(IMachine machine) => SaveFileWriter.Save(_request.SavePath!, machine, _config.KernelPath, _config.InitrdPath);
 
     private static void CheckWritable(string path) => HostFile.Guard(path, "the save file", "written", () =>
     {

@@ -22,13 +22,13 @@ internal static class Guest
     /// <summary>Path of the initial RAM disk.</summary>
     public static string Initrd => Path.Combine(s_folder.Value, "initrd");
 
-    /// <summary>The arguments of <c>actorft run</c> for the guest.</summary>
+    /// <summary>The arguments of <c>actorft run</c> for the guest, over the example description that ships.</summary>
     /// <param name="vcpus">vCPUs.</param>
     /// <param name="does">What its init does: words of its command line (scripts/guest/init).</param>
     /// <param name="more">More options.</param>
     public static string[] Arguments(int vcpus, string does, params string[] more) =>
     [
-        "run", "--kernel", Kernel, "--initrd", Initrd, "--vcpus", $"{vcpus}", "--memory", "256M",
+        "run", "--config", Path.Combine(Script.Root, "config", "machines", "debian.conf"), "--kernel", Kernel, "--initrd", Initrd, "--vcpus", $"{vcpus}", "--memory", "256M",
         "--append", $"console=ttyS0 quiet loglevel=3 {does}", "--max-time", $"{BoundSeconds}", .. more,
     ];
 

@@ -136,6 +136,24 @@ public sealed class GuestBehaviourTests : IDisposable
     }
 
     [Fact]
+    public void A_shell_on_the_virtio_console_answers_what_is_piped_in()
+    {
+        string config = _folder.Write("hvc.conf", $$"""
+            machine {
+              kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}", memory = 256 MiB, vcpus = 2
+              append = "console=hvc0 quiet loglevel=3", virtio-console = on
+            }
+            """);
+        using ActorftProcess process = ActorftProcess.Start(_folder.Root, "run", "--config", config, "--max-time", $"{Guest.BoundSeconds}");
+        process.WaitForOutput("guest# ", Guest.BoundSeconds);
+        process.Type("cat /sys/class/tty/console/active; echo sum $((40+2))\nexit\n");
+        (int code, string output, string errors) = process.WaitForEnd(Guest.BoundSeconds);
+        Assert.True(code == 0, errors);
+        Assert.Contains("hvc0", output, StringComparison.Ordinal);
+        Assert.Contains("sum 42", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_client_reaches_the_guest_through_its_tap()
     {
         // In a network name space of its own; the TAP is made by the program.

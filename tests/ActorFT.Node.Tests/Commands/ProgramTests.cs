@@ -119,6 +119,17 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Fact]
+    public void A_record_of_a_restored_machine_replays_from_the_same_save_and_from_no_other_start()
+    {
+        Kernel(TinyGuest.CountAndShutDown(25_000_000, "counted\n"));
+        Assert.Equal(124, Run("run", "--kernel", "kernel", "--memory", "16M", "--max-time", "0.3", "--save", "m.aftsave").ExitCode);
+        Assert.Equal(0, Run("run", "--restore", "m.aftsave", "--memory", "16M", "--record", "rest.aftlog").ExitCode);
+        (int code, _, string errors) = Run("replay", "rest.aftlog", "--restore", "m.aftsave");
+        Assert.True(code == 0, errors);
+        Assert.Contains("restore a save of that run at round", OneSentence(2, Run("replay", "rest.aftlog")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_signal_saves_a_running_machine_and_it_goes_on()
     {
         Kernel(TinyGuest.Echo("ready "));
