@@ -167,7 +167,9 @@ internal sealed class RunSession : IDisposable
         _terminal = RawTerminal.Enter();
         Notices.IsRaw = _terminal is not null;
         MachineDefinition definition = _machine.Definition;
-        if (definition.HasVirtioConsole && definition.CommandLine.Contains("console=hvc0", StringComparison.Ordinal)) _typedConsole = 1;
+        // Linux: the last console= is /dev/console.
+        string? console = definition.CommandLine.Split(' ').LastOrDefault(word => word.StartsWith("console=", StringComparison.Ordinal));
+        if (definition.HasVirtioConsole && console is not null && console.StartsWith("console=hvc0", StringComparison.Ordinal)) _typedConsole = 1;
         bool mayWait = _terminal is null; // keys typed into a full queue are lost; a pipe waits
         new StdinPump(_terminal is not null, bytes => _queue.Type(_typedConsole, bytes, mayWait), OnEscape).Start();
     }
