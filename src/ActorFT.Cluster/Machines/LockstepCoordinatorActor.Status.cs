@@ -79,6 +79,24 @@ public sealed partial class LockstepCoordinatorActor
         return built;
     }
 
+    private bool _wasDuplex, _wasLeading;
+
+    // The leader tells when the machine becomes protected, and when it is exposed.
+    private void NoteProtection()
+    {
+        ReplicaStatus status = _protocol.Status;
+        bool isLeading = status.Role == ReplicaRoleName.Leading;
+        if (isLeading && (status.IsDuplex != _wasDuplex || !_wasLeading))
+        {
+            string machine = _options.Identity.Machine;
+            _options.Faults.Tell(status.IsDuplex
+                ? new FaultProtocol.Report("protected", FaultSeverity.Info, machine, "lockstep", $"Machine {machine} is protected: {status.Configuration}.", "", null, "exposed")
+                : new FaultProtocol.Report("exposed", FaultSeverity.Warning, machine, "lockstep", $"Machine {machine} runs on {_options.Identity.Self.Server} alone: a second fault would stop it.", "the other server is taken in again as soon as it can be"), Self);
+        }
+
+        (_wasDuplex, _wasLeading) = (status.IsDuplex, isLeading);
+    }
+
     private double Percentile(double part) => _holdMs.Count == 0 ? 0 : _holdMs[(int)((_holdMs.Count - 1) * part)];
 
     private (ComponentState, string) Judge(ReplicaStatus status)

@@ -147,6 +147,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     private void OnTick()
     {
         Feed(new TimerTick(Now));
+        NoteProtection();
         ContinueStream();
         TryRun();
     }

@@ -1,0 +1,56 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using ActorFT.Node.Tests.Support;
+using Xunit;
+
+namespace ActorFT.EndToEnd.Pairs;
+
+/// <summary>
+/// Watches a guest that prints "counter N", from whichever server leads: the counter must never skip and never contradict itself, and
+/// repeats only what may be repeated (outputs that may not have left before a failover).
+/// </summary>
+internal sealed partial class CounterObserver(Pair pair)
+{
+    private readonly Dictionary<string, int> _read = new() { [Pair.ServerA] = 0, [Pair.ServerB] = 0 };
+
+    /// <summary>The highest number seen.</summary>
+    public long Last { get; private set; }
+
+    /// <summary>Numbers seen twice.</summary>
+    public long Repeated { get; private set; }
+
+    [GeneratedRegex(@"counter (\d+)\r?\n")]
+    private static partial Regex Line();
+
+    /// <summary>Takes what a server has written since the last time.</summary>
+    public void Read(string server)
+    {
+        byte[] console = pair.Console(server);
+        string text = Encoding.Latin1.GetString(console, _read[server], console.Length - _read[server]);
+        int complete = text.LastIndexOf('\n') + 1;
+        _read[server] += complete;
+        bool isFirst = true;
+        foreach (Match match in Line().Matches(text[..complete]))
+        {
+            long number = long.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+            Assert.True(number <= Last + 1, $"The counter jumped from {Last} to {number} on {server}: {number - Last - 1} lines are lost.");
+            Assert.True(isFirst || number == Last + 1 || Repeated > 0, $"The counter fell from {Last} to {number} on {server}.");
+            if (number <= Last) Repeated++;
+            Last = Math.Max(Last, number);
+            isFirst = false;
+        }
+    }
+
+    /// <summary>Waits until the counter has risen on a server; gives how long that took, in seconds.</summary>
+    public double WaitUntilItRises(string server, double seconds = 120)
+    {
+        long before = Last;
+        long started = System.Diagnostics.Stopwatch.GetTimestamp();
+        Wait.Until(() =>
+        {
+            Read(server);
+            return Last > before;
+        }, $"the counter to rise above {before} on {server}; its log is\n{pair.Log(server)}", seconds);
+        return System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+}

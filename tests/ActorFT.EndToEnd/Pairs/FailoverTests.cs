@@ -1,0 +1,104 @@
+using Xunit;
+using Xunit.Abstractions;
+
+namespace ActorFT.EndToEnd.Pairs;
+
+/// <summary>
+/// Real processes, the real guest with two vCPUs: whoever is killed, stopped or taken away, the machine's counter goes on, and the pair
+/// becomes whole again by itself. ACTORFT_EPISODES sets how many episodes a test runs (default 3).
+/// </summary>
+[Collection("pairs")]
+public sealed class FailoverTests(ITestOutputHelper output)
+{
+    private static readonly int s_episodes = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_EPISODES"), out int count) ? count : 3;
+
+    [Fact]
+    public void KilledLeader_Every_Time_CounterGoesOn_AndPairIsWholeAgain()
+    {
+        using Pair pair = new Pair(2, "actorft.run=counter").StartAll();
+        CounterObserver counter = new(pair);
+        string leader = pair.WaitUntilProtected();
+        counter.WaitUntilItRises(leader);
+        List<double> pauses = [];
+        for (int episode = 0; episode < s_episodes; episode++)
+        {
+            (int, int) before = pair.ProtectedCounts;
+            pair.Kill(leader);
+            counter.Read(leader);
+            string survivor = Pair.Other(leader);
+            pauses.Add(counter.WaitUntilItRises(survivor));
+            pair.Start(leader);
+            leader = pair.WaitUntilProtected(before);
+            Assert.Equal(survivor, leader);
+            counter.WaitUntilItRises(leader);
+        }
+
+        pauses.Sort();
+        output.WriteLine($"{s_episodes} leaders killed; counter at {counter.Last}, {counter.Repeated} lines repeated; new output after {string.Join(", ", pauses.Select(p => $"{p * 1000:F0}"))} ms");
+    }
+
+    [Fact]
+    public void FrozenLeader_IsFenced_AndComesBackAsFollower()
+    {
+        using Pair pair = new Pair(2, "actorft.run=counter").StartAll();
+        CounterObserver counter = new(pair);
+        string leader = pair.WaitUntilProtected();
+        counter.WaitUntilItRises(leader);
+        for (int episode = 0; episode < Math.Max(1, s_episodes / 2); episode++)
+        {
+            (int, int) before = pair.ProtectedCounts;
+            pair.Freeze(leader);
+            counter.Read(leader);
+            string survivor = Pair.Other(leader);
+            output.WriteLine($"silence: new output after {counter.WaitUntilItRises(survivor) * 1000:F0} ms");
+            int wroteBefore = pair.Console(leader).Length;
+            pair.Thaw(leader);
+            Assert.Equal(survivor, pair.WaitUntilProtected(before));
+            counter.WaitUntilItRises(survivor);
+            Assert.Equal(wroteBefore, pair.Console(leader).Length); // not a byte from a fenced server
+            Assert.Contains("[fenced]", pair.Log(leader), StringComparison.Ordinal);
+            leader = survivor;
+        }
+    }
+
+    [Fact]
+    public void KilledFollowerOrArbiter_IsNotNoticedByTheMachine()
+    {
+        using Pair pair = new Pair(2, "actorft.run=counter").StartAll();
+        CounterObserver counter = new(pair);
+        string leader = pair.WaitUntilProtected();
+        counter.WaitUntilItRises(leader);
+
+        (int, int) before = pair.ProtectedCounts;
+        pair.Kill(Pair.Other(leader));
+        counter.WaitUntilItRises(leader);
+        pair.Start(Pair.Other(leader));
+        Assert.Equal(leader, pair.WaitUntilProtected(before));
+
+        pair.Kill(Pair.Arbiter);
+        counter.WaitUntilItRises(leader);
+        pair.Start(Pair.Arbiter);
+        counter.WaitUntilItRises(leader);
+        Assert.Equal(0, counter.Repeated);
+
+        // The arbiter remembers: the next fault is survived.
+        pair.Kill(leader);
+        counter.Read(leader);
+        counter.WaitUntilItRises(Pair.Other(leader));
+    }
+
+    [Fact]
+    public void Verified_Commit_SurvivesTheLeaderToo()
+    {
+        using Pair pair = new Pair(2, "actorft.run=counter", "commit = verified").StartAll();
+        CounterObserver counter = new(pair);
+        string leader = pair.WaitUntilProtected();
+        counter.WaitUntilItRises(leader);
+        pair.Kill(leader);
+        counter.Read(leader);
+        counter.WaitUntilItRises(Pair.Other(leader));
+    }
+}
+
+[CollectionDefinition("pairs")]
+public sealed class PairsDefinition;

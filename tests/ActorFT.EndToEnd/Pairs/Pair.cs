@@ -1,0 +1,140 @@
+using System.Net;
+using System.Net.Sockets;
+using ActorFT.EndToEnd.Machines;
+using ActorFT.Node.Tests.Support;
+
+namespace ActorFT.EndToEnd.Pairs;
+
+/// <summary>Two servers and an arbiter as real processes on loopback, with the stock guest as their machine.</summary>
+internal sealed class Pair : IDisposable
+{
+    public const string ServerA = "server-a", ServerB = "server-b", Arbiter = "arbiter";
+
+    /// <summary>Bound for becoming protected: two boots of the programs, the guest's, and a transfer, on a busy host.</summary>
+    public const double ProtectSeconds = 180;
+
+    private const int SigKill = 9, SigStop = 19, SigCont = 18;
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly Dictionary<string, ActorftProcess> _nodes = [];
+    private readonly Dictionary<string, string> _ended = []; // what former processes of a node wrote
+
+    public Pair(int vcpus, string guestDoes, string lockstep = "")
+    {
+        int[] ports = FreePorts(7);
+        Write(ServerA, ServerB, ports[0], ports[1], ports[2], ports[3], ports[4], ports[5], ports[6], vcpus, guestDoes, lockstep);
+        Write(ServerB, ServerA, ports[1], ports[0], ports[2], ports[4], ports[3], ports[6], ports[5], vcpus, guestDoes, lockstep);
+        _folder.Write(Arbiter + ".conf", $$"""
+            actorft { role = arbiter, pair = test, name = arbiter, address = "127.0.0.1:{{ports[2]}}", data = "arbiter", servers = ["127.0.0.1:{{ports[0]}}", "127.0.0.1:{{ports[1]}}"] }
+            """);
+    }
+
+    /// <summary>The folder of everything.</summary>
+    public string Folder => _folder.Root;
+
+    public static string Other(string server) => server == ServerA ? ServerB : ServerA;
+
+    public Pair StartAll()
+    {
+        Start(Arbiter);
+        Start(ServerA);
+        Start(ServerB);
+        return this;
+    }
+
+    public void Start(string node) => _nodes[node] = ActorftProcess.Start(_folder.Root, "node", "--config", node + ".conf");
+
+    /// <summary>SIGKILL.</summary>
+    public void Kill(string node)
+    {
+        ActorftProcess process = _nodes[node];
+        process.Signal(SigKill);
+        process.WaitForEnd();
+        _ended[node] = Log(node);
+        process.Dispose();
+        _nodes.Remove(node);
+    }
+
+    /// <summary>SIGTERM; gives the exit code.</summary>
+    public int Stop(string node)
+    {
+        _nodes[node].Signal(ActorftProcess.SigTerm);
+        int code = _nodes[node].WaitForEnd().ExitCode;
+        _ended[node] = Log(node);
+        _nodes.Remove(node);
+        return code;
+    }
+
+    public void Freeze(string node) => _nodes[node].Signal(SigStop);
+
+    public void Thaw(string node) => _nodes[node].Signal(SigCont);
+
+    /// <summary>Everything that a node's processes wrote.</summary>
+    public string Log(string node) => _ended.GetValueOrDefault(node, "") + (_nodes.TryGetValue(node, out ActorftProcess? process) ? process.Errors : "");
+
+    /// <summary>What the machine wrote on its console while a server led.</summary>
+    public byte[] Console(string server)
+    {
+        string path = Path.Combine(_folder.Root, server + ".console");
+        if (!File.Exists(path)) return [];
+        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        byte[] bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        return bytes;
+    }
+
+    /// <summary>Lines of one kind in a server's log so far: a mark to wait beyond.</summary>
+    public int CountOf(string server, string kind) => Log(server).Split($"[{kind}]").Length - 1;
+
+    /// <summary>Waits until one of the servers says, for the n-th time since <paramref name="before"/>, that the machine is protected; gives that server, the leader.</summary>
+    public string WaitUntilProtected((int A, int B) before)
+    {
+        string? leader = null;
+        Wait.Until(() => (leader = CountOf(ServerA, "protected") > before.A ? ServerA : CountOf(ServerB, "protected") > before.B ? ServerB : null) is not null,
+            $"the machine to be protected; the logs are:\n{Log(ServerA)}\n{Log(ServerB)}\n{Log(Arbiter)}", ProtectSeconds);
+        return leader!;
+    }
+
+    public (int A, int B) ProtectedCounts => (CountOf(ServerA, "protected"), CountOf(ServerB, "protected"));
+
+    /// <summary>The leader of a machine that has just been started.</summary>
+    public string WaitUntilProtected() => WaitUntilProtected((0, 0));
+
+    public void Dispose()
+    {
+        foreach (ActorftProcess process in _nodes.Values)
+        {
+            if (!process.HasEnded) process.Signal(SigCont);
+            process.Dispose();
+        }
+
+        _folder.Dispose();
+    }
+
+    private void Write(string name, string peer, int own, int other, int arbiter, int own0, int other0, int own1, int other1, int vcpus, string guestDoes, string lockstep) =>
+        _folder.Write(name + ".conf", $$"""
+            actorft {
+              role = server, pair = test, name = {{name}}, address = "127.0.0.1:{{own}}", arbiter = "127.0.0.1:{{arbiter}}", data = "{{name}}", fault-injection = on
+              peer { name = {{peer}}, address = "127.0.0.1:{{other}}" }
+              links = [
+                { name = ft0, local = "127.0.0.1:{{own0}}", peer = "127.0.0.1:{{other0}}" }
+                { name = ft1, local = "127.0.0.1:{{own1}}", peer = "127.0.0.1:{{other1}}" }
+              ]
+              lockstep { {{lockstep}} }
+              machines = [ {
+                name = guest, vcpus = {{vcpus}}, memory = 256 MiB, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}"
+                append = "console=ttyS0 quiet loglevel=3 {{guestDoes}}", console = "file:{{name}}.console"
+              } ]
+            }
+            """);
+
+    private static int[] FreePorts(int count)
+    {
+        // All are held open until all are known, so that no two are the same.
+        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
+        foreach (TcpListener listener in listeners) listener.Start();
+        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
+        foreach (TcpListener listener in listeners) listener.Dispose();
+        return ports;
+    }
+}
