@@ -12,9 +12,6 @@ public sealed class ConsoleActor : UntypedActor, IDisposable
     /// <summary>Its name under the machine's actor.</summary>
     public const string Name = "console";
 
-    /// <summary>Output kept for those who come later, in bytes.</summary>
-    public const int KeptBytes = 256 * 1024;
-
     /// <summary>Watch from now on; the watcher gets <see cref="Output"/>, first what is kept.</summary>
     public sealed record Watch(IActorRef Watcher) : MachineProtocol.ILocalMessage;
 
@@ -31,35 +28,36 @@ public sealed class ConsoleActor : UntypedActor, IDisposable
 
     private readonly List<IActorRef> _watchers = [];
     private readonly IActorRef _coordinator;
-    private readonly FileStream? _file;
-    private byte[] _kept = new byte[8192];
-    private int _keptCount;
-    private long _total;
+    private readonly ConsoleLog _log;
     private bool _isOpen;
 
     /// <summary>Creates it.</summary>
     /// <param name="coordinator">Who takes what is typed.</param>
-    /// <param name="path">A file to which output is appended; null for none.</param>
-    public ConsoleActor(IActorRef coordinator, string? path)
+    /// <param name="log">The console's data path, which it owns.</param>
+    public ConsoleActor(IActorRef coordinator, ConsoleLog log)
     {
-        _coordinator = coordinator;
-        _file = path is null ? null : new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        (_coordinator, _log) = (coordinator, log);
+        IActorRef self = Self;
+        log.Appended = (offset, bytes) => self.Tell(new Output(offset, bytes), ActorRefs.NoSender);
     }
 
     /// <summary>How to create one.</summary>
-    public static Props Props(IActorRef coordinator, string? path) => Akka.Actor.Props.Create(() => new ConsoleActor(coordinator, path));
+    public static Props Props(IActorRef coordinator, ConsoleLog log) => Akka.Actor.Props.Create(() => new ConsoleActor(coordinator, log));
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
     {
         switch (message)
         {
-            case MachineProtocol.ConsoleOutput output: Append(output.Bytes); break;
+            case Output:
+                foreach (IActorRef watcher in _watchers) watcher.Tell(message);
+                break;
             case MachineProtocol.SetOpen open: _isOpen = open.IsOpen; break;
             case Typed typed when _isOpen: _coordinator.Tell(new MachineProtocol.InputArrived(new ConsoleTyped(0, typed.Bytes)), Self); break;
             case Typed: break;
             case Watch watch:
-                if (_keptCount != 0) watch.Watcher.Tell(new Output(_total - _keptCount, _kept.AsSpan(0, _keptCount).ToArray()));
+                (long offset, byte[] kept) = _log.Kept;
+                if (kept.Length != 0) watch.Watcher.Tell(new Output(offset, kept));
                 _watchers.Add(watch.Watcher);
                 Context.Watch(watch.Watcher);
                 break;
@@ -67,27 +65,6 @@ public sealed class ConsoleActor : UntypedActor, IDisposable
             case Terminated terminated: Remove(terminated.ActorRef); break;
             default: Unhandled(message); break;
         }
-    }
-
-    private void Append(ReadOnlyMemory<byte> bytes)
-    {
-        _file?.Write(bytes.Span);
-        Output output = new(_total, bytes);
-        foreach (IActorRef watcher in _watchers) watcher.Tell(output);
-        _total += bytes.Length;
-        ReadOnlySpan<byte> tail = bytes.Span[Math.Max(0, bytes.Length - KeptBytes)..];
-        int excess = _keptCount + tail.Length - KeptBytes;
-        if (excess > 0)
-        {
-            // Forgets a quarter at a time, so that moving what is kept costs little.
-            excess = Math.Min(_keptCount, Math.Max(excess, KeptBytes / 4));
-            _kept.AsSpan(excess, _keptCount - excess).CopyTo(_kept);
-            _keptCount -= excess;
-        }
-
-        if (_keptCount + tail.Length > _kept.Length) Array.Resize(ref _kept, Math.Min(KeptBytes, Math.Max(_kept.Length * 2, _keptCount + tail.Length)));
-        tail.CopyTo(_kept.AsSpan(_keptCount));
-        _keptCount += tail.Length;
     }
 
     private void Remove(IActorRef watcher)
@@ -100,5 +77,5 @@ public sealed class ConsoleActor : UntypedActor, IDisposable
     protected override void PostStop() => Dispose();
 
     /// <summary>Closes the file.</summary>
-    public void Dispose() => _file?.Dispose();
+    public void Dispose() => _log.Dispose();
 }

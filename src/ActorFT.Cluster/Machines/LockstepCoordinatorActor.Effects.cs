@@ -132,10 +132,12 @@ public sealed partial class LockstepCoordinatorActor
         _completions.Clear();
         _issued.Clear();
         _heldSince.Clear();
+        EndDoubt();
     }
 
     private void OpenDevices(bool isOpen)
     {
+        foreach (NicPort port in _parts.NicPorts) port.SetOpen(isOpen);
         MachineProtocol.SetOpen message = new(isOpen);
         foreach (IActorRef nic in _parts.Nics) nic.Tell(message, Self);
         _parts.Console.Tell(message, Self);
@@ -155,14 +157,7 @@ public sealed partial class LockstepCoordinatorActor
         {
             switch (output)
             {
-                case FrameTransmitted frame:
-                    _parts.Nics[frame.NicIndex].Tell(new MachineProtocol.SendFrame(frame.Frame), Self);
-                    NoteReleased(output);
-                    break;
-                case ConsoleWritten written:
-                    _parts.Console.Tell(new MachineProtocol.ConsoleOutput(written.ConsoleIndex, written.Bytes), Self);
-                    NoteReleased(output);
-                    break;
+                case FrameTransmitted or ConsoleWritten: Release(output); break;
                 case BlockRequested request:
                     _issued.Add((request.DiskIndex, request.RequestId));
                     _parts.Disks[request.DiskIndex].Tell(new MachineProtocol.DiskRequest(request), Self);

@@ -52,6 +52,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     /// <inheritdoc/>
     protected override void OnReceive(object message)
     {
+        NoteAlive();
         switch (message)
         {
             case MachineProtocol.RoundToken round: OnRoundDone(round); break;
@@ -148,6 +149,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     {
         Feed(new TimerTick(Now));
         NoteProtection();
+        KeepAsking();
         ContinueStream();
         TryRun();
     }
@@ -156,6 +158,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     {
         _arbiterHeardNs = Now;
         Feed(new ArbiterReplied(Now, reply));
+        SettleDoubt(reply);
     }
 
     private ulong _arbiterHeardNs;
@@ -183,6 +186,10 @@ public sealed record MachineParts
     public IReadOnlyList<IActorRef> Disks { get; set; } = [];
     /// <summary>NIC actors, in the definition's order.</summary>
     public IReadOnlyList<IActorRef> Nics { get; set; } = [];
+    /// <summary>Their data paths.</summary>
+    public required IReadOnlyList<NicPort> NicPorts { get; init; }
+    /// <summary>The console's data path.</summary>
+    public required ConsoleLog ConsoleLog { get; init; }
     /// <summary>The console's actor.</summary>
     public IActorRef Console { get; set; } = ActorRefs.Nobody;
     /// <summary>Keeps the term durably.</summary>

@@ -45,7 +45,12 @@ public sealed class MachineActor : UntypedActor
     protected override void PreStart()
     {
         MachineDefinition definition = _options.Definition;
-        _parts = new MachineParts { Meters = [.. Enumerable.Range(0, definition.VcpuCount).Select(_ => new VcpuMeter())] };
+        _parts = new MachineParts
+        {
+            Meters = [.. Enumerable.Range(0, definition.VcpuCount).Select(_ => new VcpuMeter())],
+            NicPorts = [.. definition.Nics.Select((nic, i) => new NicPort(_resources.Nics[i], [.. nic.MacAddress]))],
+            ConsoleLog = new ConsoleLog(_resources.ConsolePath),
+        };
         _coordinator = Context.Watch(Context.ActorOf(LockstepCoordinatorActor.Props(_options, _parts), LockstepCoordinatorActor.Name));
         IActorRef next = _coordinator;
         for (int i = definition.VcpuCount - 1; i >= 0; i--)
@@ -53,8 +58,8 @@ public sealed class MachineActor : UntypedActor
         _parts.FirstVcpu = next;
         _parts.Disks = [.. definition.Disks.Select((disk, i) => Context.Watch(Context.ActorOf(DiskActor.Props(disk.Name, _resources.Images[i], _coordinator), DiskActor.NamePrefix + disk.Name)))];
         _parts.Nics = [.. definition.Nics.Select((nic, i) => Context.Watch(Context.ActorOf(
-            NicActor.Props(nic.Name, i, [.. nic.MacAddress], _resources.Nics[i], _coordinator), NicActor.NamePrefix + nic.Name)))];
-        _parts.Console = Context.ActorOf(ConsoleActor.Props(_coordinator, _resources.ConsolePath), ConsoleActor.Name);
+            NicActor.Props(nic.Name, i, _parts.NicPorts[i], _resources.Nics[i], _coordinator), NicActor.NamePrefix + nic.Name)))];
+        _parts.Console = Context.ActorOf(ConsoleActor.Props(_coordinator, _parts.ConsoleLog), ConsoleActor.Name);
         _parts.TermKeeper = Context.Watch(Context.ActorOf(TermKeeperActor.Props(_resources.TermPath), TermKeeperActor.Name));
         _coordinator.Tell(new LockstepCoordinatorActor.Begin(_resources.Term), Self);
     }

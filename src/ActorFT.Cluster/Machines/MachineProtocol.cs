@@ -57,17 +57,11 @@ public static class MachineProtocol
     /// <summary>A request to a disk.</summary>
     public sealed record DiskRequest(BlockRequested Request) : ILocalMessage;
 
-    /// <summary>Frames to send, in order.</summary>
-    public sealed record SendFrame(ReadOnlyMemory<byte> Frame) : ILocalMessage;
-
     /// <summary>An input from outside: a frame, typed bytes.</summary>
     public sealed record InputArrived(MachineInput Input) : ILocalMessage;
 
     /// <summary>The replica's role as far as devices are concerned: open lets frames and bytes pass.</summary>
     public sealed record SetOpen(bool IsOpen) : ILocalMessage;
-
-    /// <summary>Console bytes that leave.</summary>
-    public sealed record ConsoleOutput(int ConsoleIndex, ReadOnlyMemory<byte> Bytes) : ILocalMessage;
 
     /// <summary>Write a term durably; answered by <see cref="TermWritten"/>.</summary>
     public sealed record WriteTerm(ulong Term) : ILocalMessage;

@@ -21,17 +21,15 @@ public sealed class NicActor : UntypedActor, IWithTimers, IDisposable
 
     private readonly string _name;
     private readonly INicBackEnd _backEnd;
-    private readonly byte[] _mac;
-    private readonly AddressLearner _learner;
+    private readonly NicPort _port;
     private readonly long _startedMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 
     /// <summary>Creates it over a back end, which it owns.</summary>
-    public NicActor(string name, int index, byte[] mac, INicBackEnd backEnd, IActorRef coordinator)
+    public NicActor(string name, int index, NicPort port, INicBackEnd backEnd, IActorRef coordinator)
     {
         _name = name;
-        _mac = mac;
+        _port = port;
         _backEnd = backEnd;
-        _learner = new AddressLearner(mac);
         IActorRef self = Self;
         backEnd.StateChanged += state => self.Tell(new LinkChanged(state), ActorRefs.NoSender);
         backEnd.Start(frame =>
@@ -45,18 +43,14 @@ public sealed class NicActor : UntypedActor, IWithTimers, IDisposable
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <summary>How to create one.</summary>
-    public static Props Props(string name, int index, byte[] mac, INicBackEnd backEnd, IActorRef coordinator) =>
-        Akka.Actor.Props.Create(() => new NicActor(name, index, mac, backEnd, coordinator));
+    public static Props Props(string name, int index, NicPort port, INicBackEnd backEnd, IActorRef coordinator) =>
+        Akka.Actor.Props.Create(() => new NicActor(name, index, port, backEnd, coordinator));
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
     {
         switch (message)
         {
-            case MachineProtocol.SendFrame send:
-                _learner.Observe(send.Frame.Span);
-                _backEnd.TrySend(send.Frame.Span);
-                break;
             case MachineProtocol.SetOpen open: SetOpen(open.IsOpen); break;
             case Announce announce: SendAnnouncement(announce.Step); break;
             case LinkChanged: break;
@@ -65,18 +59,17 @@ public sealed class NicActor : UntypedActor, IWithTimers, IDisposable
         }
     }
 
+    // The gate itself was moved by the coordinator, at once.
     private void SetOpen(bool isOpen)
     {
-        bool wasOpen = _backEnd.IsOpen;
-        _backEnd.SetOpen(isOpen);
-        if (isOpen && !wasOpen) SendAnnouncement(0);
-        if (!isOpen) Timers.Cancel(nameof(Announce));
+        Timers.Cancel(nameof(Announce));
+        if (isOpen) SendAnnouncement(0);
     }
 
     private void SendAnnouncement(int step)
     {
-        if (!_backEnd.IsOpen) return;
-        foreach (byte[] frame in MacAnnouncement.Build(_mac, _learner.Addresses)) _backEnd.TrySend(frame);
+        if (!_port.IsOpen) return;
+        _port.Announce();
         if (step + 1 >= MacAnnouncement.RepeatAtMs.Length) return;
         int waitMs = MacAnnouncement.RepeatAtMs[step + 1] - MacAnnouncement.RepeatAtMs[step];
         Timers.StartSingleTimer(nameof(Announce), new Announce(step + 1), TimeSpan.FromMilliseconds(waitMs));
