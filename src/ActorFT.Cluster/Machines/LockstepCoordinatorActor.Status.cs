@@ -79,22 +79,27 @@ public sealed partial class LockstepCoordinatorActor
         return built;
     }
 
-    private bool _wasDuplex, _wasLeading;
+    /// <summary>How long protection, or its lack, must last before it is told: a leader that was frozen does not know for a moment.</summary>
+    private const ulong ProtectionSettlesNs = 100_000_000;
+
+    private (bool IsLeading, bool IsDuplex) _protection, _toldProtection;
+    private ulong _protectionSinceNs;
 
     // The leader tells when the machine becomes protected, and when it is exposed.
     private void NoteProtection()
     {
         ReplicaStatus status = _protocol.Status;
-        bool isLeading = status.Role == ReplicaRoleName.Leading;
-        if (isLeading && (status.IsDuplex != _wasDuplex || !_wasLeading))
+        (bool, bool) now = (status.Role == ReplicaRoleName.Leading, status.IsDuplex);
+        if (now != _protection) (_protection, _protectionSinceNs) = (now, Now);
+        if (_protection == _toldProtection || Now - _protectionSinceNs < ProtectionSettlesNs) return;
+        _toldProtection = _protection;
+        if (_protection.IsLeading)
         {
             string machine = _options.Identity.Machine;
             _options.Faults.Tell(status.IsDuplex
                 ? new FaultProtocol.Report("protected", FaultSeverity.Info, machine, "lockstep", $"Machine {machine} is protected: {status.Configuration}.", "", null, "exposed")
                 : new FaultProtocol.Report("exposed", FaultSeverity.Warning, machine, "lockstep", $"Machine {machine} runs on {_options.Identity.Self.Server} alone: a second fault would stop it.", "the other server is taken in again as soon as it can be"), Self);
         }
-
-        (_wasDuplex, _wasLeading) = (status.IsDuplex, isLeading);
     }
 
     private double Percentile(double part) => _holdMs.Count == 0 ? 0 : _holdMs[(int)((_holdMs.Count - 1) * part)];

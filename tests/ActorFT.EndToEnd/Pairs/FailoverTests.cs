@@ -28,8 +28,8 @@ public sealed class FailoverTests(ITestOutputHelper output)
             string survivor = Pair.Other(leader);
             pauses.Add(counter.WaitUntilItRises(survivor));
             pair.Start(leader);
-            leader = pair.WaitUntilProtected(before);
-            Assert.Equal(survivor, leader);
+            pair.WaitUntilProtectedBy(survivor, before);
+            leader = survivor;
             counter.WaitUntilItRises(leader);
         }
 
@@ -53,7 +53,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
             output.WriteLine($"silence: new output after {counter.WaitUntilItRises(survivor) * 1000:F0} ms");
             int wroteBefore = pair.Console(leader).Length;
             pair.Thaw(leader);
-            Assert.Equal(survivor, pair.WaitUntilProtected(before));
+            pair.WaitUntilProtectedBy(survivor, before);
             counter.WaitUntilItRises(survivor);
             Assert.Equal(wroteBefore, pair.Console(leader).Length); // not a byte from a fenced server
             Assert.Contains("[fenced]", pair.Log(leader), StringComparison.Ordinal);
@@ -73,7 +73,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         pair.Kill(Pair.Other(leader));
         counter.WaitUntilItRises(leader);
         pair.Start(Pair.Other(leader));
-        Assert.Equal(leader, pair.WaitUntilProtected(before));
+        pair.WaitUntilProtectedBy(leader, before);
 
         pair.Kill(Pair.Arbiter);
         counter.WaitUntilItRises(leader);

@@ -86,6 +86,11 @@ internal sealed class Pair : IDisposable
     /// <summary>Lines of one kind in a server's log so far: a mark to wait beyond.</summary>
     public int CountOf(string server, string kind) => Log(server).Split($"[{kind}]").Length - 1;
 
+    /// <summary>Waits until a server says, beyond what it has said before, that it leads and the machine is protected.</summary>
+    public void WaitUntilProtectedBy(string server, (int A, int B) before) =>
+        Wait.Until(() => CountOf(server, "protected") > (server == ServerA ? before.A : before.B),
+            $"the machine to be protected with {server} leading; the logs are:\n{Log(ServerA)}\n{Log(ServerB)}\n{Log(Arbiter)}", ProtectSeconds);
+
     /// <summary>Waits until one of the servers says, for the n-th time since <paramref name="before"/>, that the machine is protected; gives that server, the leader.</summary>
     public string WaitUntilProtected((int A, int B) before)
     {
