@@ -84,7 +84,7 @@ internal sealed partial class FollowerRole
             return;
         }
         if (requests.Length != 0) Context.Emit(new Perform(requests));
-        SendProgress();
+        Acknowledge(isUrgent: record.OutputCount != 0 && Settings.Commit == CommitMode.Verified);
         if (_promotion is not null) ContinuePromotion();
         else ExecuteNext();
     }

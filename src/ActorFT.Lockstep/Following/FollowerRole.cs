@@ -23,7 +23,7 @@ internal sealed partial class FollowerRole : ReplicaRole
     private readonly ReceiveWindow _window;
     private readonly KeptOutputs _kept = new();
     private readonly SortedSet<FlushId> _flushes = new(LeaderRole.FlushOrder);
-    private bool _isMember, _hasHeardLeader;
+    private bool _isMember, _hasHeardLeader, _owesProgress;
     private Configuration? _promotion, _handOver;
     private ulong _progressAtNs, _beatAtNs;
 
@@ -95,8 +95,9 @@ internal sealed partial class FollowerRole : ReplicaRole
         _kept.Released(sent.ReleasedRound);
         Context.Clock.Observe(sent.Record.EndTimeNs, Context.NowNs);
         bool isNew = _window.Offer(sent.Record);
+        if (isNew) Acknowledge(isUrgent: sent.Record.OutputCount != 0 && Settings.Commit == CommitMode.Received);
         // Copies come on the second path; one sent again because an acknowledgement was lost must be answered.
-        if (isNew || sent.Record.EndRound <= _window.StoredRound && Context.NowNs - _progressAtNs >= Settings.HeartbeatNs / 2) SendProgress();
+        else if (sent.Record.EndRound <= _window.StoredRound && Context.NowNs - _progressAtNs >= Settings.HeartbeatNs / 2) SendProgress();
         ExecuteNext();
     }
 
@@ -109,9 +110,15 @@ internal sealed partial class FollowerRole : ReplicaRole
         else Context.SendHello();
     }
 
+    private void Acknowledge(bool isUrgent)
+    {
+        if (isUrgent) SendProgress();
+        else _owesProgress = true;
+    }
+
     private void SendProgress()
     {
-        _progressAtNs = Context.NowNs;
+        (_progressAtNs, _owesProgress) = (Context.NowNs, false);
         Context.Send(new FollowerProgress(_stream, _window.StoredRound, _executedRound, _digestRound, _digest, Claims.IsOpen));
     }
 
@@ -195,6 +202,7 @@ internal sealed partial class FollowerRole : ReplicaRole
     public override void OnTick()
     {
         if (Context.NowNs - _beatAtNs >= Settings.HeartbeatNs) Beat();
+        else if (_owesProgress && Context.NowNs - _progressAtNs >= Settings.AckDelayNs) SendProgress();
         Reconsider();
     }
 }

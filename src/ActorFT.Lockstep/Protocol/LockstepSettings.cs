@@ -52,6 +52,9 @@ public sealed record LockstepSettings
     /// <summary>Silence for so long is suspicion: many heartbeats, so that a loaded host is not suspected.</summary>
     public ulong SilenceNs { get; init; } = 600 * Ms;
 
+    /// <summary>An acknowledgement that nothing waits for may wait so long for others: an idle machine's log stays thin.</summary>
+    public ulong AckDelayNs { get; init; } = 5 * Ms;
+
     /// <summary>All paths down for so long is suspicion.</summary>
     public ulong LinkDownGraceNs { get; init; } = 20 * Ms;
 

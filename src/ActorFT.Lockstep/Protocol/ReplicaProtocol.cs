@@ -29,6 +29,7 @@ public sealed class ReplicaProtocol
 
     private readonly ReplicaContext _context;
     private bool _hasStarted;
+    private ulong _tickedAtNs;
     private string? _refusal;
 
     /// <summary>Creates a replica that waits for <see cref="Started"/>.</summary>
@@ -70,6 +71,7 @@ public sealed class ReplicaProtocol
                 _context.Claims.Query();
                 break;
             case TimerTick:
+                NoteOwnPause();
                 _context.Claims.Tick();
                 _context.Role.OnTick();
                 break;
@@ -99,6 +101,13 @@ public sealed class ReplicaProtocol
             case PeerAllowed: _context.AllowPeer(); break;
             default: _context.Role.OnShell(happened); break;
         }
+    }
+
+    // A process that did not run itself heard nothing, and that is not the peer's fault.
+    private void NoteOwnPause()
+    {
+        if (_context.NowNs - _tickedAtNs >= _context.Settings.SilenceNs / 2) _context.Peer.Watch(_context.NowNs);
+        _tickedAtNs = _context.NowNs;
     }
 
     private void Receive(LinkMessageReceived received)

@@ -14,7 +14,9 @@ internal sealed class NoStaleStartChecker(SimWorld world) : Checker(world)
     private readonly ulong[] _stable = new ulong[ToyMachine.DiskBlocks];     // versions that flushes covered
     private readonly Dictionary<ulong, BlockRequested> _requests = [];       // by version, of all lives
     private readonly HashSet<ulong> _written = [];                           // completed writes, by version
-    private readonly Dictionary<ulong, ulong[]> _flushes = [];               // what each flush covers
+    private readonly Dictionary<ulong, Flush> _flushes = [];                 // what each flush covers
+
+    private sealed record Flush(ulong Round, ulong Register, ulong[] Covered);
 
     public override void OnReleased(SimProcess process, MachineOutput output, OutputId id)
     {
@@ -29,11 +31,14 @@ internal sealed class NoStaleStartChecker(SimWorld world) : Checker(world)
             if (input is not BlockCompleted completed) continue;
             ulong version = (process.Machine!.Life << 32) + completed.RequestId;
             if (_requests.ContainsKey(version)) _written.Add(version);
-            else if (_flushes.Remove(version, out ulong[]? covered)) MakeStable(covered);
+            else if (_flushes.TryGetValue(version, out Flush? flush) && process.Registers.GetValueOrDefault(flush.Round) == flush.Register) MakeStable(flush.Covered);
         }
-        // A flush covers what had ended when it was asked for, no more.
+        // A flush covers what had ended when it was asked for, no more. It counts only in the history it was asked for in: a leader
+        // that was cut off runs on for a while, and its successor's requests have the same numbers.
+        ToyMachine machine = process.Machine!;
         foreach (MachineOutput output in outputs)
-            if (output is BlockRequested { Operation: BlockOperation.Flush } flush) _flushes[(process.Machine!.Life << 32) + flush.RequestId] = [.. _written];
+            if (output is BlockRequested { Operation: BlockOperation.Flush } flush)
+                _flushes[(machine.Life << 32) + flush.RequestId] = new Flush(machine.Round, machine.Accumulator, [.. _written]);
     }
 
     private void MakeStable(ulong[] covered)
