@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Machines;
 using ActorFT.Lockstep.Records;
 using ActorFT.Machine;
 using ActorFT.Network.Tap;

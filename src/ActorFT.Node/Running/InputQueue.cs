@@ -1,3 +1,4 @@
+using ActorFT.Cluster.Machines;
 using ActorFT.Lockstep.Records;
 using ActorFT.Machine;
 using ActorFT.Machine.IO;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ActorFT.Cluster.Machines;
 using ActorFT.Machine;
 using ActorFT.Machine.IO;
 

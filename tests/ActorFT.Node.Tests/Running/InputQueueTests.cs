@@ -1,3 +1,4 @@
+using ActorFT.Cluster.Machines;
 using ActorFT.Machine.IO;
 using ActorFT.Node.Running;
 using ActorFT.Node.Tests.Support;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using ActorFT.Cluster.Machines;
 using ActorFT.Machine;
 using ActorFT.Machine.IO;
 using ActorFT.Node.Running;

@@ -1,14 +1,14 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace ActorFT.Node.Running;
+namespace ActorFT.Cluster.Machines;
 
 /// <summary>
 /// Lets one thread sleep until another signals it or a time is due, with the kernel's precision: .NET's wait handles count
 /// in milliseconds, which would make every timer of an idle guest up to one late. An eventfd and ppoll(2).
 /// Invariant: a signal given after the sleeper last looked for work ends its next wait at once.
 /// </summary>
-internal sealed unsafe partial class WakeEvent : IDisposable
+public sealed unsafe partial class WakeEvent : IDisposable
 {
     private const int Awake = 0, Asleep = 1, Signalled = 2;
     private const short PollIn = 1;
@@ -16,6 +16,8 @@ internal sealed unsafe partial class WakeEvent : IDisposable
     private readonly SafeFileHandle _event;
     private int _state;
 
+    /// <summary>Makes one.</summary>
+    /// <exception cref="IOException">The host has no descriptor left.</exception>
     public WakeEvent()
     {
         const int NonBlocking = 0x800, CloseOnExec = 0x80000; // EFD_NONBLOCK, EFD_CLOEXEC
@@ -43,6 +45,7 @@ internal sealed unsafe partial class WakeEvent : IDisposable
             Volatile.Write(ref _state, Awake);
             return;
         }
+        // SAFETY: poll and timeout live on this stack for the call's time; the descriptor is open until Dispose.
         var poll = new PollDescriptor { Descriptor = (int)_event.DangerousGetHandle(), Events = PollIn };
         var timeout = new TimeSpec { Seconds = (long)Math.Min(timeoutNs / 1_000_000_000, 3600), Nanoseconds = (long)(timeoutNs % 1_000_000_000) };
         _ = PPoll(&poll, 1, &timeout, null);
@@ -51,6 +54,7 @@ internal sealed unsafe partial class WakeEvent : IDisposable
         _ = Read(_event, &count, sizeof(ulong)); // not yet written by a signaller in a hurry: the next wait ends early, once
     }
 
+    /// <summary>Closes it; nobody may wait or signal any more.</summary>
     public void Dispose() => _event.Dispose();
 
     [StructLayout(LayoutKind.Sequential)]
