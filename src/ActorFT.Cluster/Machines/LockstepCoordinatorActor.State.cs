@@ -41,6 +41,7 @@ public sealed partial class LockstepCoordinatorActor
 
     private void BeginPass(StreamState stream)
     {
+        if (stream.Pass == 0) (_resyncBeganNs, _resyncBytes) = (Now, 0);
         List<int> pages = [];
         _machine!.Memory.TakeDirtySinceMark(pages);
         if (stream.Pass == 0)
@@ -106,12 +107,21 @@ public sealed partial class LockstepCoordinatorActor
 
         _outgoing = null;
         _isStreamFinal = false;
-        _lastPauseNs = Now - outgoing.BeganNs;
-        Feed(new FinalStateSent(Now, outgoing.Stream, outgoing.NextSequence, machine.RoundNumber, machine.TimeNs, machine.ComputeDigest()));
+        Digest digest = machine.ComputeDigest();
+        _resyncPauseNs = Now - outgoing.BeganNs;
+        Feed(new FinalStateSent(Now, outgoing.Stream, outgoing.NextSequence, machine.RoundNumber, machine.TimeNs, digest));
         QueueRound();
     }
 
-    private ulong _lastPauseNs;
+    private ulong _resyncBeganNs, _resyncPauseNs, _resyncTookNs;
+    private long _resyncBytes, _lastResyncBytes;
+
+    // The machine is in lockstep: the transfer, if one of ours led to it, is over.
+    private void NoteResyncDone()
+    {
+        if (_resyncBeganNs == 0) return;
+        (_resyncTookNs, _lastResyncBytes, _resyncBeganNs) = (Now - _resyncBeganNs, _resyncBytes, 0);
+    }
 
     private bool TrySendPages(OutgoingState outgoing, GuestMemory memory)
     {
@@ -138,6 +148,7 @@ public sealed partial class LockstepCoordinatorActor
         if (_options.Link.TrySend(outgoing.Path, isBulk: true, _options.Channel, _encoded.Written))
         {
             outgoing.NextSequence++;
+            _resyncBytes += content.Length;
             return true;
         }
 

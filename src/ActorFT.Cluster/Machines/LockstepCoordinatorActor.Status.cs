@@ -71,6 +71,9 @@ public sealed partial class LockstepCoordinatorActor
             Failovers = _failovers,
             Divergences = _divergences,
             Resync = Resync,
+            LastResyncMs = _resyncTookNs / 1e6,
+            LastResyncPauseMs = _resyncTookNs == 0 ? 0 : _resyncPauseNs / 1e6,
+            LastResyncBytes = _lastResyncBytes,
             Vcpus = [.. _parts.Meters.Select((meter, i) => new VcpuStatus(i, _machine is null ? ComponentState.Offline : ComponentState.Good,
                 _machine is null ? "the replica does not run" : "", meter.Retired, meter.LastEnd.ToString()))],
         };
@@ -95,6 +98,7 @@ public sealed partial class LockstepCoordinatorActor
         _toldProtection = _protection;
         if (_protection.IsLeading)
         {
+            if (status.IsDuplex) NoteResyncDone();
             string machine = _options.Identity.Machine;
             _options.Faults.Tell(status.IsDuplex
                 ? new FaultProtocol.Report("protected", FaultSeverity.Info, machine, "lockstep", $"Machine {machine} is protected: {status.Configuration}.", "", null, "exposed")

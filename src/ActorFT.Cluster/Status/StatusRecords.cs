@@ -114,6 +114,12 @@ public sealed record MachineStatus
     public int Divergences { get; init; }
     /// <summary>State transfer in progress; null for none.</summary>
     public ResyncStatus? Resync { get; init; }
+    /// <summary>The last state transfer that this replica sent to its end: from its first page to lockstep, milliseconds; 0 for none.</summary>
+    public double LastResyncMs { get; init; }
+    /// <summary>For how much of that the machine stood still, milliseconds.</summary>
+    public double LastResyncPauseMs { get; init; }
+    /// <summary>Bytes of memory and device state that it sent.</summary>
+    public long LastResyncBytes { get; init; }
     /// <summary>vCPUs.</summary>
     public VcpuStatus[] Vcpus { get; init; } = [];
     /// <summary>This server's disk copies.</summary>

@@ -15,12 +15,21 @@ internal sealed class Pair : IDisposable
 
     private const int SigKill = 9, SigStop = 19, SigCont = 18;
 
+    private readonly string _memory, _node;
     private readonly TemporaryFolder _folder = new();
     private readonly Dictionary<string, ActorftProcess> _nodes = [];
     private readonly Dictionary<string, string> _ended = []; // what former processes of a node wrote
 
-    public Pair(int vcpus, string guestDoes, string lockstep = "")
+    /// <summary>Writes the three nodes' files.</summary>
+    /// <param name="vcpus">vCPUs of the machine.</param>
+    /// <param name="guestDoes">What the guest does: words of its kernel's command line.</param>
+    /// <param name="lockstep">Keys of actorft.lockstep.</param>
+    /// <param name="memory">The machine's memory.</param>
+    /// <param name="node">More keys of actorft, on the servers.</param>
+    public Pair(int vcpus, string guestDoes, string lockstep = "", string memory = "256 MiB", string node = "")
     {
+        _memory = memory;
+        _node = node;
         int[] ports = FreePorts(7);
         Write(ServerA, ServerB, ports[0], ports[1], ports[2], ports[3], ports[4], ports[5], ports[6], vcpus, guestDoes, lockstep);
         Write(ServerB, ServerA, ports[1], ports[0], ports[2], ports[4], ports[3], ports[6], ports[5], vcpus, guestDoes, lockstep);
@@ -31,6 +40,12 @@ internal sealed class Pair : IDisposable
 
     /// <summary>The folder of everything.</summary>
     public string Folder => _folder.Root;
+
+    /// <summary>A node's process.</summary>
+    public int ProcessId(string node) => _nodes[node].Id;
+
+    /// <summary>The file of the machine's console on a server.</summary>
+    public string ConsolePath(string server) => Path.Combine(_folder.Root, server + ".console");
 
     public static string Other(string server) => server == ServerA ? ServerB : ServerA;
 
@@ -75,7 +90,7 @@ internal sealed class Pair : IDisposable
     /// <summary>What the machine wrote on its console while a server led.</summary>
     public byte[] Console(string server)
     {
-        string path = Path.Combine(_folder.Root, server + ".console");
+        string path = ConsolePath(server);
         if (!File.Exists(path)) return [];
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         byte[] bytes = new byte[file.Length];
@@ -120,6 +135,7 @@ internal sealed class Pair : IDisposable
         _folder.Write(name + ".conf", $$"""
             actorft {
               role = server, pair = test, name = {{name}}, address = "127.0.0.1:{{own}}", arbiter = "127.0.0.1:{{arbiter}}", data = "{{name}}", fault-injection = on
+              {{_node}}
               peer { name = {{peer}}, address = "127.0.0.1:{{other}}" }
               links = [
                 { name = ft0, local = "127.0.0.1:{{own0}}", peer = "127.0.0.1:{{other0}}" }
@@ -127,7 +143,7 @@ internal sealed class Pair : IDisposable
               ]
               lockstep { {{lockstep}} }
               machines = [ {
-                name = guest, vcpus = {{vcpus}}, memory = 256 MiB, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}"
+                name = guest, vcpus = {{vcpus}}, memory = {{_memory}}, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}"
                 append = "console=ttyS0 quiet loglevel=3 {{guestDoes}}", console = "file:{{name}}.console"
               } ]
             }

@@ -1,0 +1,57 @@
+using ActorFT.Cluster.Status;
+
+namespace ActorFT.PairBench.Parts;
+
+/// <summary>
+/// Both vCPUs compute SHA-256 without end. Duplex and simplex take turns in one run of one machine, the leader on core 0, the follower on
+/// core 1: instructions retired per second by the leader's own counters.
+/// </summary>
+internal static class ThroughputPart
+{
+    private const string Work = "w(){ while :; do sha256sum /bin/busybox >/dev/null; done; }; w & w";
+
+    public static IEnumerable<Measurement> Measure(Options options, Action<string> say)
+    {
+        using BenchPair pair = new(ActorFT.EndToEnd.Machines.Guest.Command(Work));
+        List<double> ratios = [], cpuRatios = [], duplexes = [], simplexes = [], traffic = [], cores = [];
+        pair.PutOnCore(pair.Leader, 0);
+        for (int run = 0; run < options.Runs; run++)
+        {
+            pair.PutOnCore(pair.Follower, 1);
+            Window duplex = Take(pair, options.Seconds), simplex = default;
+            pair.KillAndRestart(pair.Follower, () => simplex = Take(pair, options.Seconds));
+            duplexes.Add(duplex.Rate / 1e6);
+            simplexes.Add(simplex.Rate / 1e6);
+            ratios.Add(duplex.Rate / simplex.Rate);
+            cpuRatios.Add(duplex.RatePerCore / simplex.RatePerCore);
+            traffic.Add(duplex.Megabits);
+            cores.Add(duplex.Cores);
+            say($"run {run + 1} of {options.Runs}: duplex {duplex.Rate / 1e6:F0} M/s, simplex {simplex.Rate / 1e6:F0} M/s; the leader had {duplex.Cores:F2} and {simplex.Cores:F2} of a core");
+        }
+
+        return
+        [
+            new("throughput, duplex / simplex, by the clock", "ratio", ratios, 0.90, IsMoreBetter: true),
+            new("throughput, duplex / simplex, per second of the leader's processor time", "ratio", cpuRatios),
+            new("duplex", "M instr/s", duplexes),
+            new("simplex", "M instr/s", simplexes),
+            new("what the leader got of its core in duplex", "cores", cores),
+            new("log, computing, each link", "Mbit/s", traffic, 20),
+        ];
+    }
+
+    private readonly record struct Window(double Rate, double Cores, double Megabits)
+    {
+        public double RatePerCore => Rate / Cores;
+    }
+
+    private static Window Take(BenchPair pair, double seconds)
+    {
+        (MachineStatus first, NodeStatus began) = pair.NextStatus(pair.Leader);
+        double cpuBefore = pair.ProcessorSeconds(pair.Leader);
+        (MachineStatus last, NodeStatus ended) = pair.StatusOf(pair.Leader, began.AtUnixMs + (long)(seconds * 1000));
+        double cpu = pair.ProcessorSeconds(pair.Leader) - cpuBefore, took = (ended.AtUnixMs - began.AtUnixMs) / 1e3;
+        double retired = last.Vcpus.Sum(vcpu => (double)vcpu.Retired) - first.Vcpus.Sum(vcpu => (double)vcpu.Retired);
+        return new Window(retired / took, cpu / took, Traffic.MegabitsPerSecond(began, ended));
+    }
+}
