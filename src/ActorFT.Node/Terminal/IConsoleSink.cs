@@ -35,7 +35,7 @@ internal sealed class StdoutConsole : IConsoleSink
     private readonly Action<IOException> _failed;
     private readonly Thread _thread;
     private int _waitingBytes;
-    private bool _closed, _busy;
+    private bool _closed, _abandoned, _busy;
 
     /// <summary>Starts the thread.</summary>
     /// <param name="failed">Told once when standard output cannot be written; later output is dropped.</param>
@@ -63,18 +63,18 @@ internal sealed class StdoutConsole : IConsoleSink
     {
         lock (_lock)
         {
-            _closed = true;
+            _closed = _abandoned = true;
             Monitor.PulseAll(_lock);
         }
     }
 
-    /// <summary>Writes what is left, for at most two seconds.</summary>
+    /// <summary>Writes what is left: however long that takes, or for at most two seconds when it was abandoned.</summary>
     public void Dispose()
     {
         long deadline = Environment.TickCount64 + (long)s_closeLimit.TotalMilliseconds;
         lock (_lock)
         {
-            while ((_waiting.Count != 0 || _busy) && Environment.TickCount64 < deadline) Monitor.Wait(_lock, 100);
+            while ((_waiting.Count != 0 || _busy) && !(_abandoned && Environment.TickCount64 >= deadline)) Monitor.Wait(_lock, 100);
             _closed = true;
             Monitor.PulseAll(_lock);
         }
@@ -110,7 +110,7 @@ internal sealed class StdoutConsole : IConsoleSink
             {
                 _closed = true;
                 _busy = false;
-                _waiting.Clear();
+                _waiting.Clear(); // nobody will ever read it
                 Monitor.PulseAll(_lock);
             }
             _failed(e);

@@ -99,6 +99,23 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Fact]
+    public void A_slow_reader_of_standard_output_gets_everything_and_holds_no_stop_up()
+    {
+        string text = string.Concat(Enumerable.Range(0, 30).Select(i => $"line {i}\n"));
+        Kernel(TinyGuest.PrintAndShutDown(text));
+        using (ActorftProcess slow = ActorftProcess.StartShell(_folder.Root, "$ACTORFT run --kernel kernel --memory 16M | (sleep 4; cat)"))
+            Assert.Equal(text, slow.WaitForEnd().Output);
+        Kernel(TinyGuest.PrintAndReboot(text));
+        // A reader that never reads: more than every buffer takes waits, the machine stands, and a signal still ends it.
+        using ActorftProcess never = ActorftProcess.StartShell(_folder.Root, "{ $ACTORFT run --kernel kernel --memory 16M --max-time 110 & echo $! >pid; wait $!; echo $? >code; } | sleep 120");
+        Wait.Until(() => File.Exists(_folder["pid"]) && File.ReadAllText(_folder["pid"]).EndsWith('\n'), "the program to start");
+        Wait.Until(() => File.ReadAllText($"/proc/{File.ReadAllText(_folder["pid"]).Trim()}/stat").Split(' ').Skip(13).Take(2).Sum(long.Parse) > 60, "the program to run for a while", seconds: 60);
+        Assert.Equal("", ActorftProcess.RunShell(_folder.Root, "kill $(cat pid)").Errors);
+        Wait.Until(() => File.Exists(_folder["code"]) && File.ReadAllText(_folder["code"]).EndsWith('\n'), "the end", seconds: 15);
+        Assert.Equal("143\n", File.ReadAllText(_folder["code"]));
+    }
+
+    [Fact]
     public void A_closed_standard_output_ends_the_run_with_3()
     {
         Kernel(TinyGuest.PrintAndReboot("line\n"));

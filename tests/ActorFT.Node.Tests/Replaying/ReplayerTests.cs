@@ -116,6 +116,28 @@ public sealed class ReplayerTests
         Assert.True(torn > 10 && last > 0, $"{torn} cuts left a log, of at most {last} rounds");
     }
 
+    [Fact]
+    public void A_hostile_records_inputs_for_what_the_machine_does_not_have_do_nothing()
+    {
+        using var plain = new TheMachine(s_definition);
+        using var hostile = new TheMachine(s_definition);
+        var times = Enumerable.Range(1, 20).Select(i => new Round((ulong)i * 1_000)).ToArray();
+        MachineInput[] inputs =
+        [
+            new FrameReceived(63, new byte[1 << 16]), new FrameReceived(0, default), new BlockCompleted(63, ulong.MaxValue, BlockStatus.Ok, new byte[5]),
+            new BlockCompleted(0, 0, (BlockStatus)2, default), new EntropyArrived(77, new byte[1]), new ConsoleTyped(1, new byte[100]),
+        ];
+        Assert.Null(new Replayer(plain, ulong.MaxValue, _ => { }).Execute(Of(times)));
+        Assert.Null(new Replayer(hostile, ulong.MaxValue, _ => { }).Execute(Of([.. times.Select(round => round with { Inputs = [.. inputs] })])));
+        Assert.Equal(plain.ComputeDigest(), hostile.ComputeDigest());
+
+        // Times that fall, and a record that does not continue the machine, are refused in a sentence.
+        Assert.Throws<StateFormatException>(() => new Replayer(hostile, ulong.MaxValue, _ => { }).Execute(Of([new Round(1)]) with { FirstRound = 20 }));
+        Assert.Throws<StateFormatException>(() => new Replayer(hostile, ulong.MaxValue, _ => { }).Execute(Of(times) with { FirstRound = 99 }));
+
+        static Record Of(Round[] rounds) => new() { FirstRound = 0, Rounds = [.. rounds] };
+    }
+
     private sealed class NoHandler : IOutputHandler
     {
         public void Handle(MachineOutput output) { }

@@ -44,6 +44,13 @@ internal sealed partial class ActorftProcess : IDisposable
         return new ActorftProcess(start);
     }
 
+    /// <summary>Runs a shell command to its end.</summary>
+    public static (int ExitCode, string Output, string Errors) RunShell(string workingFolder, string command)
+    {
+        using ActorftProcess process = StartShell(workingFolder, command);
+        return process.WaitForEnd();
+    }
+
     /// <summary>Runs the program to its end, without standard input.</summary>
     public static (int ExitCode, string Output, string Errors) Run(string workingFolder, params string[] arguments)
     {
