@@ -42,6 +42,23 @@ public class SimulationTests
         Assert.Equal(60, Enumerable.Range(1, 60).Select(seed => Simulator.Run((ulong)seed, []).TraceHash).Distinct().Count());
     }
 
+    [Fact]
+    public void HandOvers_Alone_LoseNothingRepeatNothingAndHoldNothingForLong()
+    {
+        var counts = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        for (ulong seed = 1; seed <= 150; seed++)
+        {
+            SimulationResult result = Simulator.Run(SimOptions.Of(seed) with { Faults = [FaultKind.HandOver] }, counts);
+            Assert.True(result.Rule is null, $"Seed {seed}: {result.Message}");
+        }
+        AssertCounted(counts, "hand-over done", 500);
+        Assert.False(counts.ContainsKey("failover"));
+
+        // The check can fail: a follower that keeps what has left says it again when it takes over.
+        SimOptions bad = SimOptions.Of(1, PlantedBug.KeepReleasedOutputs) with { Faults = [FaultKind.HandOver] };
+        Assert.Contains("repeats nothing", Simulator.Run(bad, []).Rule);
+    }
+
     public static TheoryData<string> Bugs => [.. Enum.GetNames<PlantedBug>().Where(name => name != nameof(PlantedBug.None))];
 
     [Theory]

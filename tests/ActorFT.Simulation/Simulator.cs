@@ -13,9 +13,13 @@ internal sealed record SimulationResult(ulong Seed, ulong TraceHash, string? Rul
 /// <summary>Runs seeds.</summary>
 internal static class Simulator
 {
-    public static SimulationResult Run(ulong seed, SortedDictionary<string, long> counts, PlantedBug bug = PlantedBug.None, Action<string>? trace = null)
+    public static SimulationResult Run(ulong seed, SortedDictionary<string, long> counts, PlantedBug bug = PlantedBug.None, Action<string>? trace = null) =>
+        Run(SimOptions.Of(seed, bug), counts, trace);
+
+    public static SimulationResult Run(SimOptions options, SortedDictionary<string, long> counts, Action<string>? trace = null)
     {
-        var world = new SimWorld(SimOptions.Of(seed, bug), counts, trace);
+        ulong seed = options.Seed;
+        var world = new SimWorld(options, counts, trace);
         try
         {
             world.Run();

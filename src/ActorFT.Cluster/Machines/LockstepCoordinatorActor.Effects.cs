@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ActorFT.Cluster.Messages;
 using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
@@ -25,7 +26,7 @@ public sealed partial class LockstepCoordinatorActor
             case Follow: BeginFollowing(); break;
             case Fence fence: StopAtOnce(fence.Reason); break;
             case SetPace pace: ChangePace(pace.Percent); break;
-            case TakeDigest: _events.Enqueue(new DigestComputed(Now, _machine!.RoundNumber, _machine.ComputeDigest())); break;
+            case TakeDigest: _events.Enqueue(new DigestComputed(Now, _machine!.RoundNumber, _machine.ComputeDigest(), ComponentDigests())); break;
             case Perform perform: Perform(perform.Outputs); break;
             case ExecuteRecord execute: (_executing, _executingRound) = (execute.Record, 0); QueueRound(); break;
             case CompleteFlush complete: CompleteFlush(complete.Flush); break;
@@ -192,8 +193,11 @@ public sealed partial class LockstepCoordinatorActor
         if (_machine is null) return;
         _machine.ComputeDigest();
         bool isSound = _machine.Memory.FindCorruptedPage() < 0;
-        _events.Enqueue(new SelfChecked(Now, isSound, [.. _machine.ComputeComponentDigests().Select(part => new ComponentDigest(part.Key, part.Value))]));
+        _events.Enqueue(new SelfChecked(Now, isSound, ComponentDigests()));
     }
+
+    private ImmutableArray<ComponentDigest> ComponentDigests() =>
+        [.. _machine!.ComputeComponentDigests().Select(part => new ComponentDigest(part.Key, part.Value))];
 
     // Writing a page what it holds makes its kept hash that of what is there.
     private void AcceptOwnMemory()

@@ -21,7 +21,7 @@ internal sealed partial class FollowerRole : ReplicaRole
     private readonly StreamId _stream;
     private readonly Member _leader;
     private readonly ReceiveWindow _window;
-    private readonly KeptOutputs _kept = new();
+    private readonly KeptOutputs _kept;
     private readonly SortedSet<FlushId> _flushes = new(LeaderRole.FlushOrder);
     private bool _isMember, _hasHeardLeader, _owesProgress;
     private Configuration? _promotion, _handOver;
@@ -39,6 +39,7 @@ internal sealed partial class FollowerRole : ReplicaRole
         : base(context)
     {
         (_stream, _leader, _isMember, _window, _executedRound) = (stream, leader, isMember, window, executedRound);
+        _kept = new KeptOutputs(Settings.Bug == PlantedBug.KeepReleasedOutputs);
         _flushes.UnionWith(doneFlushes);
     }
 
@@ -46,7 +47,7 @@ internal sealed partial class FollowerRole : ReplicaRole
     public StateAccepted? Accepted { get; init; }
 
     public override ReplicaStatus Status => new(
-        ReplicaRoleName.Following, Detail, Claims.Known, _isMember && _promotion is null && _divergence is null, _executedRound, _window.StoredRound, 0, 0, _window.KeptRecords, 0);
+        ReplicaRoleName.Following, Detail, Claims.Known, _isMember && _promotion is null && _divergence is null, _executedRound, _window.StoredRound, 0, _kept.Bytes, _window.KeptRecords, 0);
 
     private string Detail =>
         _promotion is not null ? "executing what is stored, then leading"

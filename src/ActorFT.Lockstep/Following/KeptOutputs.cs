@@ -1,3 +1,4 @@
+using ActorFT.Lockstep.Leading;
 using ActorFT.Machine.IO;
 
 namespace ActorFT.Lockstep.Following;
@@ -7,24 +8,34 @@ namespace ActorFT.Lockstep.Following;
 /// sent again: some may leave twice (networks and consoles may repeat), none may be lost.
 /// Bounded by the leader's flow control: it cannot be further ahead of its own commit than its window.
 /// </summary>
-internal sealed class KeptOutputs
+internal sealed class KeptOutputs(bool forgetsNothing)
 {
     private readonly Queue<(ulong Round, MachineOutput Output)> _kept = new();
 
-    public int Count => _kept.Count;
+    /// <summary>Bytes kept.</summary>
+    public long Bytes { get; private set; }
 
-    public void Add(ulong round, MachineOutput output) => _kept.Enqueue((round, output));
+    public void Add(ulong round, MachineOutput output)
+    {
+        _kept.Enqueue((round, output));
+        Bytes += OutputGate.SizeOf(output);
+    }
 
     /// <summary>Everything of the rounds before <paramref name="round"/> has left.</summary>
     public void Released(ulong round)
     {
-        while (_kept.TryPeek(out (ulong Round, MachineOutput Output) next) && next.Round < round) _kept.Dequeue();
+        while (!forgetsNothing && _kept.TryPeek(out (ulong Round, MachineOutput Output) next) && next.Round < round)
+        {
+            _kept.Dequeue();
+            Bytes -= OutputGate.SizeOf(next.Output);
+        }
     }
 
     public IReadOnlyList<MachineOutput> TakeAll()
     {
         MachineOutput[] all = [.. _kept.Select(entry => entry.Output)];
         _kept.Clear();
+        Bytes = 0;
         return all;
     }
 }

@@ -38,7 +38,7 @@ internal sealed partial class LeaderRole
     private void NoteDivergence(ulong round)
     {
         if (_divergence is not null) return;
-        _divergence = new Divergence(round, Context.NowNs);
+        _divergence = new Divergence(round, Context.NowNs) { Own = _stream!.Window!.ComponentsAt(round) };
         Context.Emit(new CheckSelf());
     }
 
@@ -54,7 +54,9 @@ internal sealed partial class LeaderRole
             }
             _divergence = new Divergence(_open.NextRound, Context.NowNs) { IsPeerSound = true }; // unasked: this one is known to be faulty
         }
-        (_divergence.IsSelfSound, _divergence.Own) = (check.IsSound, check.Components);
+        _divergence.IsSelfSound = check.IsSound;
+        // Of the same round as the follower's if they were kept; else of now, which still tells what the check found.
+        if (_divergence.Own.IsEmpty) _divergence.Own = check.Components;
         DecideDivergence();
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Lockstep.Records;
@@ -174,14 +175,14 @@ internal sealed partial class LeaderRole : ReplicaRole
         InvariantViolatedException.Require(computed.Round == _open.NextRound, "No round runs between TakeDigest and its answer.");
         _digestAsked = false;
         _lastDigestTimeNs = Context.Clock.LastNs;
-        Close(computed.Digest);
+        Close(computed.Digest, computed.Components);
     }
 
-    private void Close(Machine.State.Digest? digest)
+    private void Close(Machine.State.Digest? digest, ImmutableArray<ComponentDigest> components = default)
     {
         Record record = _open.Close(digest);
         _closesSoon = false;
-        _stream!.Window!.Add(record, Context.NowNs);
+        _stream!.Window!.Add(record, Context.NowNs, components);
         Commit(); // first, so that the record tells as much as is true
         Context.Send(new RecordSent(_stream.Id, record, ReleasedRound));
     }

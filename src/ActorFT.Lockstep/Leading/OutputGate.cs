@@ -56,7 +56,8 @@ internal sealed class OutputGate
         }
     }
 
-    private static long SizeOf(MachineOutput output) => OverheadBytes + output switch
+    /// <summary>What an output costs to keep.</summary>
+    public static long SizeOf(MachineOutput output) => OverheadBytes + output switch
     {
         FrameTransmitted frame => frame.Frame.Length,
         ConsoleWritten written => written.Bytes.Length,

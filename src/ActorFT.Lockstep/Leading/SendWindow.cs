@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Records;
 using ActorFT.Machine.State;
 
@@ -22,10 +24,12 @@ internal sealed class SendWindow
     private const int RecordOverheadBytes = 64, RoundBytes = 16, MaxResent = 64;
 
     private readonly Queue<(Record Record, long Bytes)> _unstored = new();
-    private readonly Queue<(ulong Round, Digest Digest)> _digests = new();
+    private readonly Queue<KeptDigest> _digests = new();
     private readonly Queue<(ulong EndRound, ulong SpanNs)> _unexecuted = new();
     private ulong _lastTimeNs;
     private ulong _sentAtNs;
+
+    private readonly record struct KeptDigest(ulong Round, Digest Digest, ImmutableArray<ComponentDigest> Components);
 
     public SendWindow(ulong round, ulong timeNs)
     {
@@ -47,7 +51,7 @@ internal sealed class SendWindow
     public ulong UnexecutedNs { get; private set; }
 
     /// <summary>A record is about to be sent.</summary>
-    public void Add(Record record, ulong nowNs)
+    public void Add(Record record, ulong nowNs, ImmutableArray<ComponentDigest> components = default)
     {
         InvariantViolatedException.Require(record.FirstRound == SentRound, "The records of a stream continue one another.");
         if (_unstored.Count == 0) _sentAtNs = nowNs;
@@ -64,7 +68,7 @@ internal sealed class SendWindow
         }
         _unexecuted.Enqueue((record.EndRound, span));
         UnexecutedNs += span;
-        if (record.DigestAtEnd is { } digest) _digests.Enqueue((record.EndRound, digest));
+        if (record.DigestAtEnd is { } digest) _digests.Enqueue(new KeptDigest(record.EndRound, digest, components));
     }
 
     /// <summary>The follower says how far it is. False: it says what cannot be, for instance to have what was not sent.</summary>
@@ -90,12 +94,19 @@ internal sealed class SendWindow
     /// <summary>Compares a digest of the follower's with the leader's at the same round; forgets older ones.</summary>
     public DigestCheck Check(ulong round, Digest digest)
     {
-        while (_digests.TryPeek(out (ulong Round, Digest Digest) own) && own.Round < round) _digests.Dequeue();
-        if (!_digests.TryPeek(out (ulong Round, Digest Digest) same) || same.Round != round) return DigestCheck.Unknown;
+        while (_digests.TryPeek(out KeptDigest own) && own.Round < round) _digests.Dequeue();
+        if (!_digests.TryPeek(out KeptDigest same) || same.Round != round) return DigestCheck.Unknown;
         if (same.Digest != digest) return DigestCheck.Different;
         _digests.Dequeue();
         VerifiedRound = Math.Max(VerifiedRound, round);
         return DigestCheck.Equal;
+    }
+
+    /// <summary>The leader's digest by component at a round that the follower has not agreed to; empty if it was not taken there.</summary>
+    public ImmutableArray<ComponentDigest> ComponentsAt(ulong round)
+    {
+        foreach (KeptDigest kept in _digests) if (kept.Round == round && !kept.Components.IsDefault) return kept.Components;
+        return [];
     }
 
     /// <summary>Takes a digest for equal (a planted bug).</summary>

@@ -22,4 +22,5 @@ internal enum PlantedBug
     ArbiterIgnoresMembership,
     ArbiterRepliesBeforeStored,
     BootDespiteLivePeer,
+    KeepReleasedOutputs,
 }

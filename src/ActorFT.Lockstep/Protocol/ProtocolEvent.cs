@@ -65,7 +65,8 @@ public sealed record RoundsPaused(ulong NowNs) : ProtocolEvent(NowNs);
 /// <param name="NowNs">The clock.</param>
 /// <param name="Round">Rounds completed.</param>
 /// <param name="Digest">The digest.</param>
-public sealed record DigestComputed(ulong NowNs, ulong Round, Digest Digest) : ProtocolEvent(NowNs);
+/// <param name="Components">The digest by component, kept until the follower agrees: what a divergence's dump compares. Empty if not known.</param>
+public sealed record DigestComputed(ulong NowNs, ulong Round, Digest Digest, ImmutableArray<ComponentDigest> Components = default) : ProtocolEvent(NowNs);
 
 /// <summary>Following: one more round of the record was executed.</summary>
 /// <param name="NowNs">The clock.</param>

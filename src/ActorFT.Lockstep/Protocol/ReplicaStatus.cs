@@ -21,7 +21,7 @@ public enum ReplicaRoleName : byte
 /// <param name="Round">Rounds executed.</param>
 /// <param name="PeerRound">Rounds the peer is known to have executed.</param>
 /// <param name="LagNs">Leading: how far the follower is behind in machine time.</param>
-/// <param name="HeldBytes">Leading: bytes of outputs held.</param>
+/// <param name="HeldBytes">Bytes of outputs: held when leading, kept until the leader says that they left when following.</param>
 /// <param name="BufferedRecords">Records kept: unacknowledged when leading, unexecuted when following.</param>
 /// <param name="PacePercent">Leading: how fast rounds may run.</param>
 public sealed record ReplicaStatus(

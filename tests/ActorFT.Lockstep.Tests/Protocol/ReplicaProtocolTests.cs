@@ -61,8 +61,10 @@ public class ReplicaProtocolTests
         Assert.Contains(replica.Effects, effect => effect is CheckSelf);
 
         replica.Step(new SelfChecked(replica.Now, IsSound: true, []));
-        replica.Hear(new FollowerDiverged(stream, 1, IsSound: false, []));
-        Assert.Contains(replica.Faults, fault => fault.Kind == ProtocolFaultKind.Divergence && fault.Message.Contains("server-b is isolated"));
+        replica.Hear(new FollowerDiverged(stream, 1, IsSound: false, [new ComponentDigest("vcpu-0", new Digest(77, 1))]));
+        ProtocolFault fault = Assert.Single(replica.Faults, fault => fault.Kind == ProtocolFaultKind.Divergence);
+        Assert.Contains("server-b is isolated", fault.Message);
+        Assert.Equal((2UL, 1UL, new Digest(1, 1), new Digest(77, 1)), (fault.Term, fault.Round, fault.Own[0].Digest, fault.Peer[0].Digest)); // the dump, both of one round
         replica.Answer(new Configuration(3, replica.Self, null));
         Assert.Single(replica.Performed);
     }

@@ -38,7 +38,7 @@ internal sealed class ScriptedReplica
         {
             Effects.Add(effect);
             if (effect is PersistTerm persist) Step(new TermPersisted(Now, persist.Term));
-            if (effect is TakeDigest digest) Step(new DigestComputed(Now, digest.Round, new Digest(digest.Round, 0)));
+            if (effect is TakeDigest digest) Step(new DigestComputed(Now, digest.Round, new Digest(digest.Round, 0), [new ComponentDigest("vcpu-0", new Digest(digest.Round, 1))]));
             if (effect is SetPace { Percent: 0 }) Step(new RoundsPaused(Now));
         }
     }

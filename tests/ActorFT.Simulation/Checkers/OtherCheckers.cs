@@ -53,14 +53,14 @@ internal sealed class BoundsChecker(SimWorld world) : Checker(world)
 {
     private const ulong LagSlackNs = 12_000_000;     // the open record, and a round that was begun
     private const int MaxBuffered = 4000;
-    private const long HeldSlackBytes = 1 << 20;
+    private const long MaxHeldBytes = 60_000;        // the toy says little in the lag limit's time
 
     public override void AfterStep(SimProcess process)
     {
         Lockstep.Protocol.ReplicaStatus status = process.Protocol.Status;
         if (status.LagNs > World.Options.Settings.LagLimitNs + LagSlackNs)
             Fail("everything is bounded", $"{process.Self.Server}'s follower lags {status.LagNs / 1_000_000} ms, where {World.Options.Settings.LagLimitNs / 1_000_000} ms are the limit");
-        if (status.BufferedRecords > MaxBuffered || status.HeldBytes > World.Options.Settings.MaxHeldBytes + HeldSlackBytes)
+        if (status.BufferedRecords > MaxBuffered || status.HeldBytes > MaxHeldBytes)
             Fail("everything is bounded", $"{process.Self.Server} keeps {status.BufferedRecords} records and holds {status.HeldBytes} bytes");
         if (status.PacePercent is > 0 and < 100) World.Count("leader slowed");
     }
