@@ -115,6 +115,8 @@ public sealed class NodeRuntime : IAsyncDisposable
     private static (MachineConfig, MachineDefinition, MachineResources) OpenMachine(
         NodeConfig node, MachineConfig machine, Func<MachineDefinition, IMachine> createMachine, Action<string> failStop)
     {
+        if (!machine.Disks.IsEmpty)
+            throw new OperatorException($"{node.FileName}: machine {machine.Name} has disks; the disks of a protected machine are not mirrored by this version, so none is allowed here (an initrd is).");
         List<RawImage> images = [];
         List<INicBackEnd> nics = [];
         try
@@ -168,6 +170,21 @@ public sealed class NodeRuntime : IAsyncDisposable
             """;
         Config all = ConfigurationFactory.ParseString(own).WithFallback(ConfigurationFactory.ParseString(config.Text)).WithFallback(ReferenceConfig);
         return ActorSystem.Create(NodeAddress.SystemName, all);
+    }
+
+    /// <summary>Hands every machine over to the other server, where it can be, so that stopping this one exposes nobody for longer than it must.</summary>
+    /// <returns>Whether all have left in order within the time.</returns>
+    public async Task<bool> LeaveAsync(TimeSpan limit)
+    {
+        try
+        {
+            await Host.Ask<HostActor.HasLeft>(new HostActor.LeaveAll(), limit).ConfigureAwait(false);
+            return true;
+        }
+        catch (AskTimeoutException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Stops the node: the cluster is left, actors stop, files and TAPs are closed.</summary>

@@ -27,6 +27,12 @@ public sealed class HostActor : UntypedActor, IWithTimers
     /// <param name="Others">The latest of each other node, with the milliseconds since it came.</param>
     public sealed record PairView(NodeStatus Own, IReadOnlyList<(NodeStatus Status, long AgeMs)> Others) : MachineProtocol.ILocalMessage;
 
+    /// <summary>The node is to stop: every machine is handed over first, where it can be. Answered by <see cref="HasLeft"/>.</summary>
+    public sealed record LeaveAll : MachineProtocol.ILocalMessage;
+
+    /// <summary>Every machine has left in order.</summary>
+    public sealed record HasLeft : MachineProtocol.ILocalMessage;
+
     /// <summary>A message for a machine's actor on this server.</summary>
     public sealed record ForMachine(string Machine, object Message) : MachineProtocol.ILocalMessage;
 
@@ -90,9 +96,28 @@ public sealed class HostActor : UntypedActor, IWithTimers
                 break;
             case CommandProtocol.Command command: OnCommand(command); break;
             case ClusterEvent.UnreachableMember unreachable: OnUnreachable(unreachable.Member); break;
-            case LeaveCompleted: break;
+            case LeaveAll: OnLeaveAll(); break;
+            case LeaveCompleted:
+                _toLeave.Remove(Sender.Path.Name);
+                if (_toLeave.Count == 0) _leaveAskedBy?.Tell(new HasLeft());
+                break;
             default: Unhandled(message); break;
         }
+    }
+
+    private readonly HashSet<string> _toLeave = [];
+    private IActorRef? _leaveAskedBy;
+
+    private void OnLeaveAll()
+    {
+        _leaveAskedBy = Sender;
+        foreach ((string name, IActorRef machine) in _machines)
+        {
+            _toLeave.Add(machine.Path.Name);
+            machine.Tell(new CommandProtocol.Command(CommandProtocol.Verbs.Leave, name, "", "", []));
+        }
+
+        if (_toLeave.Count == 0) Sender.Tell(new HasLeft());
     }
 
     private PairView View => new(_own, [.. _known.Values.Select(known => (known.Status, (long)((MonotonicClock.NowNs - known.AtNs) / 1_000_000)))]);

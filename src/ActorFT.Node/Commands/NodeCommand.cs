@@ -23,6 +23,9 @@ internal static class NodeCommand
         Exit codes: 0 it was told to stop; 2 a mistake in the file; 3 the host could not (port, permission, space); 4 a broken invariant: this server stopped so that the other one goes on.
         """;
 
+    /// <summary>How long a stop waits for machines to be handed over.</summary>
+    private static readonly TimeSpan s_leaveLimit = TimeSpan.FromSeconds(10);
+
     /// <summary>Makes the command.</summary>
     public static Command Create(Func<MachineDefinition, IMachine> factory)
     {
@@ -42,7 +45,9 @@ internal static class NodeCommand
         NodeRuntime node = NodeRuntime.Start(config, factory, Log, FailStop);
         Say(config, "info", $"{config.Name} is started ({(config.IsArbiter ? "arbiter" : "server")} of pair {config.Pair}).");
         stop.Wait();
-        Say(config, "info", $"{config.Name} stops.");
+        Say(config, "info", $"{config.Name} stops: its machines are handed over first.");
+        if (!config.IsArbiter && !node.LeaveAsync(s_leaveLimit).GetAwaiter().GetResult())
+            Say(config, "warning", $"{config.Name} could not hand everything over within {s_leaveLimit.TotalSeconds} s; what it led goes on elsewhere by failover, or waits for it.");
         node.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(20));
         return ExitCode.Success;
 

@@ -88,6 +88,25 @@ public sealed class FailoverTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void StoppedLeader_HandsOver_WithoutLosingOrRepeatingALine()
+    {
+        using Pair pair = new Pair(2, "actorft.run=counter actorft.pace=2000").StartAll();
+        CounterObserver counter = new(pair);
+        string leader = pair.WaitUntilProtected();
+        counter.WaitUntilItRises(leader);
+        (int, int) before = pair.ProtectedCounts;
+        Assert.Equal(0, pair.Stop(leader));
+        counter.Read(leader);
+        string other = Pair.Other(leader);
+        output.WriteLine($"hand-over: new output after {counter.WaitUntilItRises(other) * 1000:F0} ms");
+        Assert.True(counter.Repeated == 0, $"{counter.Repeated} lines were repeated; the logs are:\n{pair.Log(leader)}\n{pair.Log(other)}");
+        pair.Start(leader);
+        pair.WaitUntilProtectedBy(other, before);
+        counter.WaitUntilItRises(other);
+        Assert.Equal(0, counter.Repeated);
+    }
+
+    [Fact]
     public void Verified_Commit_SurvivesTheLeaderToo()
     {
         using Pair pair = new Pair(2, "actorft.run=counter", "commit = verified").StartAll();
