@@ -1,4 +1,5 @@
 using ActorFT.LabTool;
+using ActorFT.LabTool.Ledger;
 using ActorFT.Network;
 
 // The lab's helper program: what bash cannot do. scripts/lab starts it; see docs/network.md.
@@ -9,6 +10,7 @@ return args switch
     ["report", ..] => Guarded(() => SniffReport.Run(args[1..])),
     ["announce", ..] => Guarded(() => Announce.Run(args[1..])),
     ["link-probe", ..] => Guarded(() => LinkProbe.Run(args[1..])),
+    ["ledger", ..] => Guarded(() => LedgerClient.Run(args[1..], Console.In, Console.Out)),
     ["link-bench", ..] => Guarded(() => LinkBench.Run(args[1..])),
     _ => Usage(),
 };
@@ -19,7 +21,7 @@ static int Guarded(Func<int> run)
     {
         return run();
     }
-    catch (Exception exception) when (exception is NetworkConfigurationException or ArgumentException or IOException)
+    catch (Exception exception) when (exception is NetworkConfigurationException or ArgumentException or IOException or TimeoutException)
     {
         Console.Error.WriteLine(exception.Message);
         return 2;
@@ -35,6 +37,8 @@ static int Usage()
                labtool announce --mac MAC [--ip ADDRESS] [--bridge NAME] [--count N]
                labtool link-probe --name NAME --peer NAME LOCAL:PORT=PEER:PORT... [--silent-after-ms N] [--dead-after-ms N]
                labtool link-bench [--seconds N] [--tls] [--address 127.A.B.C]
+               labtool ledger --address ADDRESS:PORT --ledger FILE [--status FILE] [--pace-ms N] [--count N] [--connect-seconds N] [--stall-seconds N]
+                              reads "episode NAME" and "end" from standard input
         """);
     return 2;
 }

@@ -27,6 +27,7 @@ public sealed class ScriptTests
     [InlineData("fetch-guest")]
     [InlineData("test")]
     [InlineData("bench")]
+    [InlineData("demo")]
     public void Script_AskedForHelp_PrintsItsUse(string name)
     {
         CommandResult result = Script.Run(name, ["--help"], s_bound);
@@ -39,6 +40,7 @@ public sealed class ScriptTests
     [Theory]
     [InlineData("test", "units", "'units' is not known")]
     [InlineData("test", "--timeout", "--timeout needs a number of seconds")]
+    [InlineData("demo", "--quick", "'--quick' is not known")]
     [InlineData("bench", "engine", "'engine' is no part")]
     [InlineData("bench", "machine --vcpus 9", "--vcpus is '9'; allowed is 1 to 8")]
     [InlineData("bench", "machine --memory 111", "--memory is '111'; allowed is an even number")]

@@ -1,0 +1,182 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # what common.sh, lab-pair.sh, demo.sh and scripts/demo define
+# The demo proper: a database in the protected machine, a client on one connection, faults, and the verdict.
+
+readonly protect_seconds=300
+leader=a
+declare -A protected=([a]=0 [b]=0)
+
+other() { if [ "$1" = a ]; then echo b; else echo a; fi; }
+run_lab() { "$actorft_root/scripts/lab" --lab "$lab" "$@"; }
+node_log() { printf '%s/log/%s.log' "$lab" "$1"; }
+
+# What the program itself says: the line of its log, without its time.
+quote_log() { # ROLE PATTERN
+    local line
+    line=$(grep -e "$2" "$(node_log "$1")" | tail -n 1 | sed 's/^[^ ]* //')
+    [ -z "$line" ] || tell "$dim$line$plain"
+}
+
+# wait_protected ROLE: until that server says, once more than before, that it leads and the machine is protected.
+wait_protected() {
+    protected[$1]=$((protected[$1] + 1))
+    demo_until "$protect_seconds" "server-$1 leads and the machine is protected" has_lines "$(node_log "$1")" '\[protected\]' "${protected[$1]}" || return 1
+    protected[$1]=$(demo_count "$(node_log "$1")" '\[protected\]')
+}
+
+# episode NAME: the client's measurements from here on have this name.
+episode() {
+    local ended
+    ended=$(demo_count "$work/client.out" '^episode ')
+    echo "episode $1" >&8
+    demo_until 120 "the client's next transaction" has_lines "$work/client.out" '^episode ' $((ended + 1))
+}
+
+client_goes_on() { # transactions beyond those acknowledged now
+    client_state
+    demo_until 120 "the client goes on" client_has_done $((acknowledged + ${1:-20}))
+}
+
+tell_pause() {
+    client_state
+    good "the client goes on, on the same connection; its longest wait was $longest_ms ms"
+}
+
+start_pair() {
+    title "Two servers and an arbiter start, each in a network of its own"
+    typed "scripts/lab start; scripts/lab start a 'actorft node --config server-a.conf'; …"
+    lab_pair_write "$work" "256 MiB" "$guest/initrd-database" \
+        "console=ttyS0 quiet loglevel=3 actorft.run=database actorft.ip=$lab_machine_address/24"
+    lab_pair_start "$lab" "$work" "${program[@]}"
+    tell "server-a boots the machine: Debian's own kernel for riscv64, two vCPUs, 256 MiB, one NIC"
+    wait_protected a || return 1
+    quote_log a '\[protected\]'
+    good "both servers execute the machine in lockstep; server-a leads"
+    demo_until "$protect_seconds" "the database in the machine is ready" has_lines "$work/server-a.console" 'actorft-guest: database ready' 1 || return 1
+    good "valkey runs in the machine; every transaction is in its log before it answers (appendfsync always)"
+    tell "its files are in the machine's memory: what is shown here is that memory, CPUs and connections survive"
+}
+
+start_client() {
+    title "A client connects: one TCP connection, numbered transactions, a ledger of its own"
+    mkfifo "$work/orders"
+    exec 8<>"$work/orders"
+    run_lab exec client -- dotnet "$labtool" ledger --address "$lab_machine_address:6379" --ledger "$work/ledger" \
+        --status "$work/status" --pace-ms 2 --stall-seconds 180 <"$work/orders" >"$work/client.out" 2>&1 8>&- &
+    client_pid=$!
+    demo_until 120 "the client connects" has_lines "$work/client.out" '^connected ' 1 || return 1
+    tell "$(head -n 1 "$work/client.out")"
+    client_goes_on 20 || return 1
+    episode "no fault" || return 1
+    demo_watch "$([ "$fast" = yes ] && echo 3 || echo 8)" || return 1
+    client_state
+    good "$acknowledged transactions acknowledged; the longest wait was $longest_ms ms"
+}
+
+kill_leader() {
+    local was=$leader
+    title "server-$leader, which leads, is killed (SIGKILL), while the client writes"
+    episode "server-$leader killed" || return 1
+    client_goes_on 20 || return 1
+    typed "scripts/lab kill $leader"
+    run_lab kill "$leader"
+    leader=$(other "$leader")
+    client_goes_on 20 || return 1
+    quote_log "$leader" '\[exposed\]'
+    tell_pause
+
+    title "server-$was comes back"
+    episode "server-$was resynchronised" || return 1
+    typed "scripts/lab start $was"
+    run_lab start "$was"
+    wait_protected "$leader" || return 1
+    quote_log "$leader" '\[protected\]'
+    client_state
+    good "the machine's memory was copied while it ran; both servers are in lockstep again; the longest wait was $longest_ms ms"
+    client_goes_on 20
+}
+
+# The log must not say that another leads or that the machine is exposed: what a component's fault may not cost.
+no_failover_since() { [ "$(demo_count "$(node_log "$leader")" '\[exposed\]')" -eq "$1" ]; }
+
+masked() { # WHAT FAULT REPAIR: a fault that costs neither the leader nor protection
+    local before
+    title "$1"
+    episode "$2" || return 1
+    before=$(demo_count "$(node_log "$leader")" '\[exposed\]')
+    typed "scripts/lab $3"
+    # shellcheck disable=SC2086 # words
+    run_lab $3
+    demo_watch 4 || return 1
+    client_goes_on 20 || return 1
+    tell_pause
+    if no_failover_since "$before"; then good "no failover: the machine runs on both servers all the time"; else
+        bad "the machine was exposed: server-$leader says so"
+        return 1
+    fi
+    typed "scripts/lab $4"
+    # shellcheck disable=SC2086 # words
+    run_lab $4
+    demo_watch 2
+}
+
+finish_client() {
+    local code=0
+    title "The verdict: the database is read back and compared with the client's ledger"
+    echo end >&8
+    wait "$client_pid" || code=$?
+    client_pid=
+    exec 8>&-
+    verdict=$(grep -e '^verdict ' "$work/client.out" | tail -n 1)
+    [ -n "$verdict" ] || { bad "the client gave no verdict: $(tail -n 1 "$work/client.out")"; return 1; }
+    printf '\n  %-28s %14s %18s\n' episode acknowledged 'longest wait, ms'
+    grep -e '^episode ' "$work/client.out" | sed -n '/^episode start /d; s/^episode \(.*\) acknowledged \([0-9]*\) longest_ms \([0-9]*\)$/\1|\2|\3/p' |
+        while IFS='|' read -r name count pause; do printf '  %-28s %14s %18s\n' "$name" "$count" "$pause"; done
+    printf '\n'
+    read -r _ _ v_acknowledged _ v_lost _ v_duplicated _ v_invented _ v_resets _ v_median _ v_longest <<<"$verdict"
+    printf '  %-28s %14s\n' 'transactions acknowledged' "$v_acknowledged" 'of them lost' "$v_lost" 'duplicated' "$v_duplicated" \
+        'never sent, yet there' "$v_invented" 'connections broken' "$v_resets" 'median wait, ms' "$v_median" 'longest wait, ms' "$v_longest"
+    printf '\n'
+    grep -e '^contradiction ' "$work/client.out" | head -n 5 || true
+    if [ "$code" -eq 0 ] && [ "$v_lost$v_duplicated$v_invented$v_resets" = 0000 ]; then
+        good "nothing acknowledged was lost, nothing happened twice, and the connection never broke"
+    else
+        bad "the promise was broken"
+        return 1
+    fi
+}
+
+what_to_try() {
+    local try="scripts/lab --lab $lab"
+    title "Everything is still running (--keep). To try, in another terminal:"
+    tell "$try status"
+    tell "$try kill b; $try start b"
+    tell "$try cut ft1; $try heal"
+    tell "$try exec client -- curl -s http://10.77.0.1:8551/ft/status"
+    tell "dashboard, from the lab's client: http://10.77.0.1:8551/ and http://10.77.0.2:8551/"
+    tell "logs: $lab/log"
+    tell "Ctrl-C here ends and removes everything."
+    # A wait that a signal ends at once.
+    sleep infinity &
+    wait $!
+}
+
+demo_database_acts() {
+    start_pair && start_client && kill_leader || return 1
+    if [ "$fast" = no ]; then kill_leader || return 1; fi
+    masked "A cable between the servers is pulled: one of two FT links" "FT link ft0 cut" "cut ft0" "heal ft0" || return 1
+    if [ "$fast" = no ]; then
+        masked "The arbiter is killed" "arbiter killed" "kill arbiter" "start arbiter" || return 1
+    fi
+    finish_client
+}
+
+demo_database() {
+    lab=$work/lab
+    build_when_needed labtool tests/ActorFT.LabTool/ActorFT.LabTool.csproj src/ActorFT.Machine src/ActorFT.Network tests/ActorFT.LabTool
+    labtool=$actorft_root/tests/ActorFT.LabTool/bin/$build_configuration/net10.0/ActorFT.LabTool.dll
+    export ACTORFT_LABTOOL=$labtool
+    local code=0
+    demo_database_acts || code=1
+    [ "$keep" = no ] || what_to_try
+    exit "$code"
+}

@@ -1,0 +1,70 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # what common.sh defines and callers read
+# A pair in the lab (scripts/lab): its configuration files, and one NIC of the machine on the LAN.
+#
+#   lab_pair_write FOLDER MEMORY INITRD APPEND   FOLDER/{server-a,server-b,arbiter}.conf
+#   lab_pair_taps LAB                            the TAPs that stand behind the machine's NIC on both servers
+#   lab_pair_start LAB FOLDER PROGRAM...         the lab with all three nodes; ends with this script
+#
+# Addresses: scripts/lab --help. The machine is $lab_machine_address, in the LAN of the lab's client.
+
+readonly lab_tap=aft0
+readonly lab_machine=demo
+readonly lab_machine_address=10.77.10.50
+
+# lab_pair_server FOLDER a|b MEMORY KERNEL INITRD APPEND
+lab_pair_server() {
+    local own=1 peer=2 other=b
+    [ "$2" = a ] || { own=2 peer=1 other=a; }
+    cat <<END
+actorft {
+  role = server, pair = lab, name = server-$2, data = "$1/server-$2"
+  address = "10.77.0.$own:4551", arbiter = "10.77.0.3:4551"
+  peer { name = server-$other, address = "10.77.0.$peer:4551" }
+  links = [
+    { name = ft0, local = "10.77.1.$own:4561", peer = "10.77.1.$peer:4561" }
+    { name = ft1, local = "10.77.2.$own:4561", peer = "10.77.2.$peer:4561" }
+  ]
+  machines = [ {
+    name = $lab_machine, vcpus = 2, memory = $3
+    kernel = "$4", initrd = "$5"
+    append = "$6"
+    console = "file:$1/server-$2.console"
+    nics = [ { name = lan, back-end = "tap:$lab_tap" } ]
+  } ]
+}
+akka.management.http { hostname = "10.77.0.$own", port = 8551 }
+END
+}
+
+lab_pair_write() {
+    local folder=$1 memory=$2 initrd=$3 append=$4 server
+    for server in a b; do
+        lab_pair_server "$folder" "$server" "$memory" "$guest/kernel" "$initrd" "$append" >"$folder/server-$server.conf"
+    done
+    cat >"$folder/arbiter.conf" <<END
+actorft {
+  role = arbiter, pair = lab, name = arbiter, data = "$folder/arbiter"
+  address = "10.77.0.3:4551", servers = ["10.77.0.1:4551", "10.77.0.2:4551"]
+}
+akka.management.http { hostname = "10.77.0.3", port = 8551 }
+END
+}
+
+# The TAP outlives the server's process, as a host's own set-up would: a restart finds it in the bridge.
+lab_pair_taps() {
+    local server
+    for server in a b; do
+        "$actorft_root/scripts/lab" --lab "$1" exec "$server" -- sh -c \
+            "ip tuntap add $lab_tap mode tap && ip link set $lab_tap up master br0"
+    done
+}
+
+lab_pair_start() {
+    local lab=$1 folder=$2 role
+    shift 2
+    "$actorft_root/scripts/lab" --lab "$lab" start --owner $$
+    lab_pair_taps "$lab"
+    for role in arbiter server-a server-b; do
+        "$actorft_root/scripts/lab" --lab "$lab" start "${role#server-}" "exec $(printf '%q ' "$@") node --config $(printf '%q' "$folder/$role.conf")"
+    done
+}
