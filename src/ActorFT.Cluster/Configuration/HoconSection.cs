@@ -31,7 +31,8 @@ public sealed class HoconSection
         HoconRoot root;
         try
         {
-            root = Parser.Parse(text, include => throw new OperatorException($"{fileName}: include \"{include}\" is not supported; write the keys into the file."));
+            root = Parser.Parse(text, include =>
+                throw new OperatorException($"{fileName}: include \"{include}\" is not supported; write the keys into the file."));
         }
         catch (OperatorException) { throw; }
         // Akka's HOCON parser reports errors by exceptions of several types (FormatException, IndexOutOfRangeException, …).
@@ -131,7 +132,8 @@ public sealed class HoconSection
         foreach ((int index, HoconValue item) in Items(key, Allowed).Index())
         {
             string path = string.Create(CultureInfo.InvariantCulture, $"{KeyPath(key)}[{index}]");
-            sections.Add(new HoconSection(ObjectOf(item) ?? throw new OperatorException($"{FileName}: {path} is {Shown(item)}; allowed is an object {{ … }}."), path, FileName));
+            HoconObject hocon = ObjectOf(item) ?? throw new OperatorException($"{FileName}: {path} is {Shown(item)}; allowed is an object {{ … }}.");
+            sections.Add(new HoconSection(hocon, path, FileName));
         }
         return sections;
     }

@@ -39,7 +39,10 @@ public static class HostFile
         }
         catch (FileNotFoundException e) { throw new OperatorException($"{Capital(what)} {path} does not exist.", e); }
         catch (DirectoryNotFoundException e) { throw new OperatorException($"{Capital(what)} {path} is in a folder that does not exist.", e); }
-        catch (UnauthorizedAccessException e) when (Directory.Exists(path)) { throw new OperatorException($"{Capital(what)} {path} is a folder; it must be a file.", e); }
+        catch (UnauthorizedAccessException e) when (Directory.Exists(path))
+        {
+            throw new OperatorException($"{Capital(what)} {path} is a folder; it must be a file.", e);
+        }
         catch (UnauthorizedAccessException e) { throw new EnvironmentException($"{Capital(what)} {path} cannot be {verb}: no permission.", e); }
         catch (ArgumentException e) { throw new OperatorException($"The path of {what} is not a path: {OneLine(e.Message)}", e); }
         catch (IOException e) { throw new EnvironmentException($"{Capital(what)} {path} cannot be {verb}: {OneLine(e.Message)}", e); }

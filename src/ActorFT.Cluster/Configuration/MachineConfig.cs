@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using ActorFT.Machine;
 
 namespace ActorFT.Cluster.Configuration;
@@ -133,7 +134,7 @@ public sealed record NicConfig(string Name, string TapName, ImmutableArray<byte>
         var bytes = ImmutableArray.CreateBuilder<byte>(6);
         foreach (string part in parts)
         {
-            if (part.Length != 2 || !byte.TryParse(part, System.Globalization.NumberStyles.AllowHexSpecifier, System.Globalization.CultureInfo.InvariantCulture, out byte value)) return null;
+            if (part.Length != 2 || !byte.TryParse(part, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value)) return null;
             bytes.Add(value);
         }
         return (bytes[0] & 1) == 0 && bytes.Any(b => b != 0) ? bytes.MoveToImmutable() : null;

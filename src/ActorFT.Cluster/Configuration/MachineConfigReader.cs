@@ -111,7 +111,8 @@ public static class MachineConfigReader
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (string name in names)
         {
-            if (!seen.Add(name)) throw new OperatorException($"{machine.FileName}: {machine.KeyPath(key)} has the name {name} twice; allowed is each name once.");
+            if (!seen.Add(name))
+                throw new OperatorException($"{machine.FileName}: {machine.KeyPath(key)} has the name {name} twice; allowed is each name once.");
         }
         if (seen.Count > most) throw machine.Error(key, $"a list of {seen.Count}", $"at most {most}");
     }

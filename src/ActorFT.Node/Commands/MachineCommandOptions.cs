@@ -36,14 +36,14 @@ internal sealed class MachineCommandOptions
         if (result.GetValue(Kernel) is { } kernel) config = config with { KernelPath = kernel };
         if (result.GetValue(Initrd) is { } initrd) config = config with { InitrdPath = initrd };
         if (result.GetValue(Append) is { } append) config = config with { CommandLine = append };
-        if (result.GetValue(Vcpus) is { } vcpus) config = config with { VcpuCount = ParseInt("--vcpus", vcpus, MachineDefinition.MinVcpus, MachineDefinition.MaxVcpus) };
+        if (result.GetValue(Vcpus) is { } vcpus)
+            config = config with { VcpuCount = ParseInt("--vcpus", vcpus, MachineDefinition.MinVcpus, MachineDefinition.MaxVcpus) };
         if (result.GetValue(Memory) is { } memory) config = config with { MemoryBytes = ParseMemory(memory) };
-        if (result.GetValue(Console) is { } console)
-            config = config with { Console = ConsoleBackEnd.TryParse(console, Environment.CurrentDirectory) ?? throw Refuse("--console", console, ConsoleBackEnd.Allowed) };
+        if (result.GetValue(Console) is { } console) config = config with { Console = ParseConsole(console) };
         if (result.GetValue(Disks) is { Length: > 0 } disks) config = config with { Disks = [.. disks.Select(ParseDisk)] };
         if (result.GetValue(Nics) is { Length: > 0 } nics) config = config with { Nics = [.. nics.Select((text, i) => ParseNic(config.Name, text, i))] };
-        if (config.Disks.Length > MachineConfigReader.MaxDisks) throw Refuse("--disk", $"given {config.Disks.Length} times", $"at most {MachineConfigReader.MaxDisks}");
-        if (config.Nics.Length > MachineConfigReader.MaxNics) throw Refuse("--nic", $"given {config.Nics.Length} times", $"at most {MachineConfigReader.MaxNics}");
+        RefuseMore("--disk", config.Disks.Length, MachineConfigReader.MaxDisks);
+        RefuseMore("--nic", config.Nics.Length, MachineConfigReader.MaxNics);
         return config;
     }
 
@@ -75,6 +75,14 @@ internal sealed class MachineCommandOptions
         int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= min && value <= max
             ? value : throw Refuse(option, text, $"a whole number from {min} to {max}");
 
+    private static void RefuseMore(string option, int count, int most)
+    {
+        if (count > most) throw Refuse(option, $"given {count} times", $"at most {most}");
+    }
+
+    private static ConsoleBackEnd ParseConsole(string text) =>
+        ConsoleBackEnd.TryParse(text, Environment.CurrentDirectory) ?? throw Refuse("--console", text, ConsoleBackEnd.Allowed);
+
     private static ulong ParseMemory(string text)
     {
         if (!ByteSize.TryParse(text, out ulong bytes)) throw Refuse("--memory", text, ByteSize.Allowed);
@@ -86,13 +94,15 @@ internal sealed class MachineCommandOptions
     {
         bool isReadOnly = text.EndsWith(",ro", StringComparison.Ordinal);
         string path = isReadOnly ? text[..^3] : text;
-        if (path.Length == 0) throw Refuse("--disk", text, "the path of a raw image or a block device, with ,ro after it for a read-only disk");
+        if (path.Length == 0)
+            throw Refuse("--disk", text, "the path of a raw image or a block device, with ,ro after it for a read-only disk");
         return new DiskConfig(string.Create(CultureInfo.InvariantCulture, $"disk{index}"), path, isReadOnly);
     }
 
     private static NicConfig ParseNic(string machineName, string text, int index)
     {
         string name = string.Create(CultureInfo.InvariantCulture, $"nic{index}");
-        return new NicConfig(name, NicConfig.TryParseBackEnd(text) ?? throw Refuse("--nic", text, NicConfig.AllowedBackEnd), NicConfig.MakeMacAddress(machineName, name));
+        string backEnd = NicConfig.TryParseBackEnd(text) ?? throw Refuse("--nic", text, NicConfig.AllowedBackEnd);
+        return new NicConfig(name, backEnd, NicConfig.MakeMacAddress(machineName, name));
     }
 }

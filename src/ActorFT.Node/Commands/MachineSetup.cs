@@ -23,7 +23,10 @@ internal static class MachineSetup
             return factory(definition);
         }
         catch (MachineConfigurationException e) { throw new OperatorException($"Machine {definition.Name} cannot be made: {e.Message}", e); }
-        catch (OutOfMemoryException e) { throw new EnvironmentException($"Machine {definition.Name} needs {ByteSize.Format(definition.MemoryBytes)} of memory; the host refuses it.", e); }
+        catch (OutOfMemoryException e)
+        {
+            throw new EnvironmentException($"Machine {definition.Name} needs {ByteSize.Format(definition.MemoryBytes)} of memory; the host refuses it.", e);
+        }
     }
 
     /// <summary>Opens a disk's image.</summary>
@@ -120,7 +123,7 @@ internal static class MachineSetup
             ("memory", ByteSize.Format(saved.MemoryBytes), ByteSize.Format(given.MemoryBytes)),
             ("quantum", $"{saved.QuantumInstructions}", $"{given.QuantumInstructions}"),
             ("append", saved.CommandLine, given.CommandLine),
-            ("disks", Join(saved.Disks.Select(d => $"{d.Name} of {d.CapacityBytes} bytes{(d.IsReadOnly ? " read-only" : "")}")), Join(given.Disks.Select(d => $"{d.Name} of {d.CapacityBytes} bytes{(d.IsReadOnly ? " read-only" : "")}"))),
+            ("disks", Join(saved.Disks.Select(DescribeDisk)), Join(given.Disks.Select(DescribeDisk))),
             ("nics", Join(saved.Nics.Select(DescribeNic)), Join(given.Nics.Select(DescribeNic))),
             ("virtio-console", $"{saved.HasVirtioConsole}", $"{given.HasVirtioConsole}"),
             ("entropy", $"{saved.HasEntropy}", $"{given.HasEntropy}"),
@@ -131,6 +134,8 @@ internal static class MachineSetup
     }
 
     private static string Join(IEnumerable<string> parts) => string.Join(", ", parts) is { Length: > 0 } joined ? joined : "none";
+
+    private static string DescribeDisk(DiskDefinition disk) => $"{disk.Name} of {disk.CapacityBytes} bytes{(disk.IsReadOnly ? " read-only" : "")}";
 
     private static string DescribeNic(NicDefinition nic) => $"{nic.Name} {Convert.ToHexStringLower(nic.MacAddress.AsSpan())} mtu {nic.MtuBytes}";
 }

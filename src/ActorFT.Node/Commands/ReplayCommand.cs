@@ -17,7 +17,8 @@ namespace ActorFT.Node.Commands;
 internal static class ReplayCommand
 {
     private const string Help = """
-        Runs a recorded run again, as fast as this host can, and compares outputs and digests on the way. Needs no disk, no NIC and no terminal; kernel and initrd must be the recorded ones, and are looked for where they were unless named.
+        Runs a recorded run again, as fast as this host can, and compares outputs and digests on the way. Needs no disk, no NIC
+        and no terminal; kernel and initrd must be the recorded ones, and are looked for where they were unless named.
 
         Examples:
           actorft replay boot.aftlog --stats
@@ -25,7 +26,11 @@ internal static class ReplayCommand
           actorft replay boot.aftlog --restore half.aftsave     (the rest)
           actorft replay boot.aftlog --console stdio            (what the guest wrote)
 
-        Exit codes: 0 all equal; 2 a mistake, such as a foreign or damaged file or another kernel; 3 the host could not, or the record is torn (all whole records were replayed first, and equal); 4 the replay diverged.
+        Exit codes:
+          0  all equal
+          2  a mistake, such as a foreign or damaged file or another kernel
+          3  the host could not, or the record is torn (its whole records were replayed first, and equal)
+          4  the replay diverged
         """;
 
     /// <summary>Makes the command.</summary>
@@ -38,7 +43,8 @@ internal static class ReplayCommand
         Option<string?> until = MachineCommandOptions.Text("--until-round", "N", "Stop when N rounds are complete.");
         Option<string?> restore = MachineCommandOptions.Text("--restore", "FILE", "Begin at a save of the recorded run instead of at the record's start.");
         Option<string?> save = MachineCommandOptions.Text("--save", "FILE", "Save the machine at the end.");
-        Option<string?> console = MachineCommandOptions.Text("--console", "WHERE", $"Where the guest's console goes: {ConsoleBackEnd.Allowed} (otherwise none).");
+        Option<string?> console = MachineCommandOptions.Text("--console", "WHERE",
+            $"Where the guest's console goes: {ConsoleBackEnd.Allowed} (otherwise none).");
         var stats = new Option<bool>("--stats") { Description = "Show what ran, at the end, on standard error." };
         Option<string?> output = MachineCommandOptions.Text("--output", "text|json", "json: one line of JSON on standard output at the end.");
         var debug = new Option<bool>("--debug") { Description = "Show stacks with errors." };
@@ -58,7 +64,8 @@ internal static class ReplayCommand
                 UntilRound = result.GetValue(until) is { } round ? MachineCommandOptions.ParseRound("--until-round", round) : ulong.MaxValue,
                 RestorePath = result.GetValue(restore),
                 SavePath = result.GetValue(save),
-                Console = ConsoleBackEnd.TryParse(consoleText, Environment.CurrentDirectory) ?? throw MachineCommandOptions.Refuse("--console", consoleText, ConsoleBackEnd.Allowed),
+                Console = ConsoleBackEnd.TryParse(consoleText, Environment.CurrentDirectory)
+                    ?? throw MachineCommandOptions.Refuse("--console", consoleText, ConsoleBackEnd.Allowed),
                 ShowStatistics = result.GetValue(stats),
                 IsJson = MachineCommandOptions.IsJson(result.GetValue(output)),
             }, factory);
@@ -131,8 +138,8 @@ internal static class ReplayCommand
         }
         else if (code == ExitCode.Success)
         {
-            Notices.Say(string.Create(CultureInfo.InvariantCulture,
-                $"{request.Path}: {statistics.Rounds} rounds replayed, {replayer.OutputsCompared} outputs and {replayer.DigestsCompared} digests equal, at round {statistics.EndRound} {statistics.Digest}."));
+            Notices.Say(string.Create(CultureInfo.InvariantCulture, $"{request.Path}: {statistics.Rounds} rounds replayed, "
+                + $"{replayer.OutputsCompared} outputs and {replayer.DigestsCompared} digests equal, at round {statistics.EndRound} {statistics.Digest}."));
         }
         return code;
     }
@@ -150,7 +157,8 @@ internal static class ReplayCommand
     private static void Restore(string path, string logPath, RecordLogHeader log, IMachine machine)
     {
         using SaveFileReader save = MachineSetup.OpenSave(path);
-        if (save.Header.Identity.DefinitionHash != log.DefinitionHash) throw new OperatorException($"{path} is a save of another machine, or of another run, than {logPath}.");
+        if (save.Header.Identity.DefinitionHash != log.DefinitionHash)
+            throw new OperatorException($"{path} is a save of another machine, or of another run, than {logPath}.");
         MachineSetup.Restore(path, save, machine);
     }
 

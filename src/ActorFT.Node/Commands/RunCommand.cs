@@ -19,7 +19,14 @@ internal static class RunCommand
           actorft run --config FILE --record boot.aftlog     (then: actorft replay boot.aftlog)
           actorft run --config FILE --save m.aftsave         (then, where it was: actorft run --config FILE --restore m.aftsave)
 
-        Exit codes: 0 the guest shut down, or Ctrl-A x; 1 it shut down reporting failure; 2 a mistake in options or files; 3 the host could not (permission, space, memory); 4 a broken invariant (the message names a dump); 124 --max-time passed; 128 and the signal's number when a signal ended it.
+        Exit codes:
+          0    the guest shut down, or Ctrl-A x
+          1    it shut down reporting failure
+          2    a mistake in options or files
+          3    the host could not (permission, space, memory)
+          4    a broken invariant; the message names a dump
+          124  --max-time passed
+          128  and the signal's number: a signal ended it
         """;
 
     /// <summary>Makes the command.</summary>
@@ -28,7 +35,8 @@ internal static class RunCommand
         var machine = new MachineCommandOptions();
         Option<string?> maxTime = MachineCommandOptions.Text("--max-time", "SECONDS", "End after that many seconds, with exit code 124.");
         Option<string?> record = MachineCommandOptions.Text("--record", "FILE", "Record the run, for actorft replay.");
-        Option<string?> save = MachineCommandOptions.Text("--save", "FILE", "Save the machine: when the run ends while it is on (Ctrl-A x, --max-time, a signal), and at Ctrl-A s or SIGUSR1, after which it goes on.");
+        Option<string?> save = MachineCommandOptions.Text("--save", "FILE",
+            "Save the machine: when the run ends while it is on (Ctrl-A x, --max-time, a signal), and at Ctrl-A s or SIGUSR1, after which it goes on.");
         Option<string?> restore = MachineCommandOptions.Text("--restore", "FILE", "Go on from a save file, with the same machine and its disks as they were.");
         var stats = new Option<bool>("--stats") { Description = "Show what ran, at the end, on standard error." };
         Option<string?> output = MachineCommandOptions.Text("--output", "text|json", "json: one line of JSON on standard output at the end.");

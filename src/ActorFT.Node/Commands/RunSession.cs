@@ -183,20 +183,28 @@ internal sealed class RunSession : IDisposable
                 _stdout?.Abandon();
                 _runner.RequestStop(RunEnd.Quit);
                 break;
-            case EscapeCommand.Save when _request.SavePath is null: Notices.Say("no save file was named; start with --save FILE to use Ctrl-A s."); break;
+            case EscapeCommand.Save when _request.SavePath is null:
+                Notices.Say("no save file was named; start with --save FILE to use Ctrl-A s.");
+                break;
             case EscapeCommand.Save: _runner.RequestSave(); break;
-            case EscapeCommand.SwitchConsole when !_machine.Definition.HasVirtioConsole: Notices.Say("the machine has one console; virtio-console = on in its description adds another."); break;
+            case EscapeCommand.SwitchConsole when !_machine.Definition.HasVirtioConsole:
+                Notices.Say("the machine has one console; virtio-console = on in its description adds another.");
+                break;
             case EscapeCommand.SwitchConsole:
                 _typedConsole = 1 - _typedConsole;
                 Notices.Say($"what is typed goes to {(_typedConsole == 0 ? "ttyS0" : "hvc0")} now.");
                 break;
-            default: Notices.Say("Ctrl-A x ends the program, Ctrl-A s saves the machine (with --save), Ctrl-A c types at the other console, Ctrl-A Ctrl-A types Ctrl-A, Ctrl-A h shows this."); break;
+            default:
+                Notices.Say("Ctrl-A x ends the program, Ctrl-A s saves the machine (with --save), Ctrl-A c types at the other console, "
+                    + "Ctrl-A Ctrl-A types Ctrl-A, Ctrl-A h shows this.");
+                break;
         }
     }
 
     private IEnumerable<PosixSignalRegistration> RegisterSignals()
     {
-        foreach ((PosixSignal signal, int number) in ((PosixSignal, int)[])[(PosixSignal.SIGINT, 2), (PosixSignal.SIGTERM, 15), (PosixSignal.SIGHUP, 1), (PosixSignal.SIGQUIT, 3)])
+        (PosixSignal, int)[] ending = [(PosixSignal.SIGINT, 2), (PosixSignal.SIGTERM, 15), (PosixSignal.SIGHUP, 1), (PosixSignal.SIGQUIT, 3)];
+        foreach ((PosixSignal signal, int number) in ending)
         {
             yield return PosixSignalRegistration.Create(signal, context =>
             {

@@ -21,7 +21,12 @@ internal static class StatisticsReport
         table.AddRow(Text($"MIPS in rounds"), Text($"{statistics.Mips:F1}"));
         table.AddRow(Text($"digest at round {statistics.EndRound}"), Text($"{statistics.Digest}"));
         var text = new StringWriter();
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) });
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.No,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Out = new AnsiConsoleOutput(text),
+        });
         console.Profile.Width = 100;
         console.Write(table);
         Notices.WriteLine(text.ToString().TrimEnd());

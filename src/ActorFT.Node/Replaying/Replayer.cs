@@ -52,7 +52,8 @@ internal sealed class Replayer
     {
         if (record.EndRound <= _machine.RoundNumber) return null;
         if (record.FirstRound > _machine.RoundNumber)
-            throw new StateFormatException($"The record begins at round {record.FirstRound}, but the machine has completed {_machine.RoundNumber}; restore a save of that run at round {record.FirstRound} or later.");
+            throw new StateFormatException($"The record begins at round {record.FirstRound}, but the machine has completed "
+                + $"{_machine.RoundNumber}; restore a save of that run at round {record.FirstRound} or later.");
         bool isWhole = record.FirstRound == _machine.RoundNumber;
         _hasher.Reset();
         long started = Stopwatch.GetTimestamp();

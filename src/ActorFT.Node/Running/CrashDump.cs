@@ -34,7 +34,7 @@ internal static class CrashDump
         if (machine is null) return text.ToString();
         MachineDefinition definition = machine.Definition;
         text.AppendLine();
-        text.AppendLine(CultureInfo.InvariantCulture, $"machine {definition.Name}: {definition.VcpuCount} vCPUs, {definition.MemoryBytes} bytes of memory, quantum {definition.QuantumInstructions}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"machine {definition.Name}: {definition.VcpuCount} vCPUs, {definition.MemoryBytes} bytes of memory");
         text.AppendLine(CultureInfo.InvariantCulture, $"round {machine.RoundNumber}, time {machine.TimeNs} ns, power {machine.Power}");
         try
         {

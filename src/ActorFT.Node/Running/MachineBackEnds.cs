@@ -22,7 +22,8 @@ internal sealed class MachineBackEnds : IOutputHandler, IDisposable
     /// <param name="disks">Each disk's name and image.</param>
     /// <param name="nics">Each NIC's back end.</param>
     /// <param name="say">Takes one sentence for the operator, from any thread.</param>
-    public MachineBackEnds(InputQueue queue, IConsoleSink console, IReadOnlyList<(string Name, RawImage Image)> disks, IReadOnlyList<INicBackEnd> nics, Action<string> say)
+    public MachineBackEnds(
+        InputQueue queue, IConsoleSink console, IReadOnlyList<(string Name, RawImage Image)> disks, IReadOnlyList<INicBackEnd> nics, Action<string> say)
     {
         (_queue, _console, _nics) = (queue, console, nics);
         foreach ((string name, RawImage image) in disks) _disks.Add(new RawDiskWorker(name, image, queue.Complete, say));

@@ -27,7 +27,8 @@ internal sealed record SaveFileHeader(RecordLogHeader Identity, ulong RoundNumbe
     {
         var reader = new StateReader(payload);
         var identity = new StateReader(reader.Bytes(SaveFileFormat.LimitBytes(SaveFileFormat.Head)));
-        var header = new SaveFileHeader(RecordLogHeader.Read(ref identity), reader.U64(), reader.U64(), new Digest(reader.U64(), reader.U64()), reader.Count(int.MaxValue));
+        var header = new SaveFileHeader(
+            RecordLogHeader.Read(ref identity), reader.U64(), reader.U64(), new Digest(reader.U64(), reader.U64()), reader.Count(int.MaxValue));
         reader.End();
         return header;
     }

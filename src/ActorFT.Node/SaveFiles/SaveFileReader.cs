@@ -58,7 +58,8 @@ internal sealed class SaveFileReader : IDisposable
         if (machine.RoundNumber != Header.RoundNumber || machine.TimeNs != Header.TimeNs)
             throw new StateFormatException($"The save file's devices are of round {machine.RoundNumber}, its header of round {Header.RoundNumber}.");
         Digest digest = machine.ComputeDigest();
-        if (digest != Header.Digest) throw new StateFormatException($"The restored machine has digest {digest}; the save file was made at {Header.Digest}.");
+        if (digest != Header.Digest)
+            throw new StateFormatException($"The restored machine has digest {digest}; the save file was made at {Header.Digest}.");
     }
 
     public void Dispose() => _stream.Dispose();
@@ -72,7 +73,8 @@ internal sealed class SaveFileReader : IDisposable
             throw new StateFormatException("The file is not an ActorFT save file: it does not begin with \"AFTSAV\".");
         if (count < preamble.Length) throw new StateFormatException($"The save file is torn: it ends at offset {count}, within its first bytes.");
         ushort version = BinaryPrimitives.ReadUInt16LittleEndian(preamble[8..]);
-        if (version != SaveFileFormat.Version) throw new StateFormatException($"The save file has version {version}; this build reads version {SaveFileFormat.Version}.");
+        if (version != SaveFileFormat.Version)
+            throw new StateFormatException($"The save file has version {version}; this build reads version {SaveFileFormat.Version}.");
     }
 
     private byte[] ReadSection(string tag)
@@ -83,13 +85,15 @@ internal sealed class SaveFileReader : IDisposable
         if (found != tag) throw new StateFormatException($"The save file is damaged at offset {_offset}: section {tag} was expected.");
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(head[4..]);
         int limit = SaveFileFormat.LimitBytes(tag);
-        if (length > (uint)limit) throw new StateFormatException($"The save file is damaged at offset {_offset}: section {tag} has {length} bytes; at most {limit} are allowed.");
+        if (length > (uint)limit)
+            throw new StateFormatException($"The save file is damaged at offset {_offset}: section {tag} has {length} bytes; at most {limit} are allowed.");
         if (_stream.CanSeek && length > (ulong)(_stream.Length - _stream.Position)) throw Torn(tag); // before memory is taken for it
         byte[] payload = new byte[length];
         ReadExactly(payload, tag);
         ReadExactly(tail, tag);
         ulong hash = SaveFileFormat.Hash(head, payload);
-        if (hash != BinaryPrimitives.ReadUInt64LittleEndian(tail)) throw new StateFormatException($"The save file is damaged: section {tag} at offset {_offset} does not match its checksum.");
+        if (hash != BinaryPrimitives.ReadUInt64LittleEndian(tail))
+            throw new StateFormatException($"The save file is damaged: section {tag} at offset {_offset} does not match its checksum.");
         if (tag != SaveFileFormat.Done) SaveFileFormat.Chain(_all, hash);
         _offset += head.Length + payload.Length + tail.Length;
         return payload;

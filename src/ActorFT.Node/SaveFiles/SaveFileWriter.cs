@@ -62,7 +62,8 @@ internal sealed class SaveFileWriter
     private void EndSection(string tag)
     {
         ReadOnlySpan<byte> payload = _payload.Written;
-        if (payload.Length > SaveFileFormat.LimitBytes(tag)) throw new IOException($"Section {tag} would have {payload.Length} bytes; at most {SaveFileFormat.LimitBytes(tag)} are allowed.");
+        if (payload.Length > SaveFileFormat.LimitBytes(tag))
+            throw new IOException($"Section {tag} would have {payload.Length} bytes; at most {SaveFileFormat.LimitBytes(tag)} are allowed.");
         Span<byte> head = stackalloc byte[SaveFileFormat.SectionHeadBytes], tail = stackalloc byte[SaveFileFormat.SectionTailBytes];
         Encoding.ASCII.GetBytes(tag, head);
         BinaryPrimitives.WriteInt32LittleEndian(head[4..], payload.Length);

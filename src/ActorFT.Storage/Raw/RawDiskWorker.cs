@@ -118,7 +118,8 @@ public sealed class RawDiskWorker : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or OverflowException or NotSupportedException)
         {
             FailureCount++;
-            _faultReported($"disk {_name}: {request.Operation} of {request.LengthBytes} bytes at {request.OffsetBytes} failed: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}.");
+            string reason = e.Message.ReplaceLineEndings(" ").TrimEnd('.');
+            _faultReported($"disk {_name}: {request.Operation} of {request.LengthBytes} bytes at {request.OffsetBytes} failed: {reason}.");
             return End(request, BlockStatus.IoError);
         }
     }
