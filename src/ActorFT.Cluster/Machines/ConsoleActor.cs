@@ -12,7 +12,7 @@ public sealed class ConsoleActor : UntypedActor, IDisposable
     /// <summary>Its name under the machine's actor.</summary>
     public const string Name = "console";
 
-    /// <summary>Watch from now on; the watcher gets <see cref="Output"/>, first what is kept.</summary>
+    /// <summary>Watch from now on; the watcher gets <see cref="Output"/>, first what is kept, be it nothing.</summary>
     public sealed record Watch(IActorRef Watcher) : MachineProtocol.ILocalMessage;
 
     /// <summary>Watch no more.</summary>
@@ -57,7 +57,7 @@ public sealed class ConsoleActor : UntypedActor, IDisposable
             case Typed: break;
             case Watch watch:
                 (long offset, byte[] kept) = _log.Kept;
-                if (kept.Length != 0) watch.Watcher.Tell(new Output(offset, kept));
+                watch.Watcher.Tell(new Output(offset, kept));
                 _watchers.Add(watch.Watcher);
                 Context.Watch(watch.Watcher);
                 break;

@@ -13,6 +13,7 @@ public sealed partial class LockstepCoordinatorActor
 
     private readonly Dictionary<MachineOutput, ulong> _heldSince = new(ReferenceEqualityComparer.Instance);
     private readonly List<double> _holdMs = [];
+    private KeyValuePair<string, object?> MachineLabel => new("machine", _options.Identity.Machine);
     private int _failovers, _divergences;
     private long _logBytes, _logBytesBefore, _retiredBefore, _outputsReleased;
     private ulong _statusNs, _stateSinceMs;
@@ -30,7 +31,9 @@ public sealed partial class LockstepCoordinatorActor
     {
         _outputsReleased++;
         if (!_heldSince.Remove(output, out ulong since)) return;
-        if (_holdMs.Count < MaxHoldSamples) _holdMs.Add((Now - since) / 1e6);
+        double heldMs = (Now - since) / 1e6;
+        if (_holdMs.Count < MaxHoldSamples) _holdMs.Add(heldMs);
+        ClusterMeters.OutputHold.Record(heldMs / 1e3, MachineLabel);
     }
 
     private MachineStatus BuildStatus()

@@ -5,6 +5,7 @@ using ActorFT.Cluster;
 using ActorFT.Cluster.Configuration;
 using ActorFT.Cluster.Messages;
 using ActorFT.Machine;
+using ActorFT.Management;
 using ActorFT.Node.Terminal;
 
 namespace ActorFT.Node.Commands;
@@ -43,11 +44,13 @@ internal static class NodeCommand
         using PosixSignalRegistration term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         NodeRuntime node = NodeRuntime.Start(config, factory, Log, FailStop);
-        Say(config, "info", $"{config.Name} is started ({(config.IsArbiter ? "arbiter" : "server")} of pair {config.Pair}).");
+        ManagementServer? endpoint = StartEndpoint(config, node);
+        Say(config, "info", $"{config.Name} is started ({(config.IsArbiter ? "arbiter" : "server")} of pair {config.Pair}).{(endpoint is null ? "" : $" {endpoint.Url} shows it.")}");
         stop.Wait();
         Say(config, "info", $"{config.Name} stops: its machines are handed over first.");
         if (!config.IsArbiter && !node.LeaveAsync(s_leaveLimit).GetAwaiter().GetResult())
             Say(config, "warning", $"{config.Name} could not hand everything over within {s_leaveLimit.TotalSeconds} s; what it led goes on elsewhere by failover, or waits for it.");
+        endpoint?.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(5));
         node.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(20));
         return ExitCode.Success;
 
@@ -65,6 +68,19 @@ internal static class NodeCommand
 
         void Log(FaultProtocol.Entry entry) => Say(config, entry.Report.Severity.ToString().ToLowerInvariant(),
             $"[{entry.Report.Kind}] {entry.Report.Message}{(entry.Report.Action.Length == 0 ? "" : $" -> {entry.Report.Action}")}");
+    }
+
+    private static ManagementServer? StartEndpoint(NodeConfig config, NodeRuntime node)
+    {
+        try
+        {
+            return ManagementServer.StartAsync(node, message => Say(config, "error", message)).GetAwaiter().GetResult();
+        }
+        catch
+        {
+            node.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(20));
+            throw;
+        }
     }
 
     private static void Say(NodeConfig config, string level, string message) =>

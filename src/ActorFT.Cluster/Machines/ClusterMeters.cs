@@ -1,0 +1,15 @@
+using System.Diagnostics.Metrics;
+
+namespace ActorFT.Cluster.Machines;
+
+/// <summary>Instruments that are recorded where things happen; costs next to nothing while nobody listens.</summary>
+public static class ClusterMeters
+{
+    /// <summary>The meter's name.</summary>
+    public const string Name = "ActorFT.Cluster";
+
+    private static readonly Meter s_meter = new(Name);
+
+    /// <summary>How long outputs were held before they left, in seconds; label "machine".</summary>
+    public static Histogram<double> OutputHold { get; } = s_meter.CreateHistogram<double>("actorft.output.hold", "s", "How long outputs were held before they left.");
+}

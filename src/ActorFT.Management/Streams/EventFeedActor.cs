@@ -1,0 +1,83 @@
+using ActorFT.Cluster.Faults;
+using ActorFT.Cluster.Messages;
+using Akka.Actor;
+
+namespace ActorFT.Management.Streams;
+
+/// <summary>
+/// New faults of all nodes, for the streams that watch: this node's as they happen, the others' by asking once a second while
+/// anybody watches. Each entry is told once.
+/// </summary>
+internal sealed class EventFeedActor : UntypedActor, IWithTimers
+{
+    public const string Name = "event-feed";
+
+    private const int AskedEntries = 20, RememberedIds = 1_000;
+
+    /// <summary>Watch from now on.</summary>
+    public sealed record Watch(IActorRef Watcher) : INoSerializationVerificationNeeded;
+
+    private sealed record AskOthers : INoSerializationVerificationNeeded;
+
+    private readonly NodeGateway _gateway;
+    private readonly HashSet<IActorRef> _watchers = [];
+    private readonly HashSet<string> _told = [];
+    private readonly Queue<string> _toldInOrder = new();
+    private readonly HashSet<string> _heard = [];
+
+    public EventFeedActor(NodeGateway gateway) => _gateway = gateway;
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static Props Props(NodeGateway gateway) => Akka.Actor.Props.Create(() => new EventFeedActor(gateway));
+
+    protected override void PreStart()
+    {
+        _gateway.Faults.Tell(new FaultManagerActor.Watch(Self));
+        Timers.StartPeriodicTimer(nameof(AskOthers), new AskOthers(), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+    }
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case FaultProtocol.Entry entry: Publish(entry); break;
+            case FaultProtocol.History history: OnHistory(history); break;
+            case AskOthers when _watchers.Count != 0:
+                foreach (ActorSelection other in _gateway.OtherFaultManagers) other.Tell(new FaultProtocol.GetHistory(AskedEntries), Self);
+                break;
+            case AskOthers: break;
+            case Watch watch:
+                if (_watchers.Count == 0) _heard.Clear(); // what happened while nobody watched is history
+                if (_watchers.Add(watch.Watcher)) Context.Watch(watch.Watcher);
+                break;
+            case Terminated terminated: _watchers.Remove(terminated.ActorRef); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    // The first answer of a node is what happened before; entries in later answers are new.
+    private void OnHistory(FaultProtocol.History history)
+    {
+        bool isFirst = _heard.Add(Sender.Path.Address.ToString());
+        foreach (FaultProtocol.Entry entry in history.Entries)
+        {
+            if (isFirst) Remember(entry.Id);
+            else Publish(entry);
+        }
+    }
+
+    private void Publish(FaultProtocol.Entry entry)
+    {
+        if (!Remember(entry.Id)) return;
+        foreach (IActorRef watcher in _watchers) watcher.Tell(entry);
+    }
+
+    private bool Remember(string id)
+    {
+        if (!_told.Add(id)) return false;
+        _toldInOrder.Enqueue(id);
+        if (_toldInOrder.Count > RememberedIds) _told.Remove(_toldInOrder.Dequeue());
+        return true;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace ActorFT.Management.Streams;
+
+/// <summary>Writes server-sent events (HTML standard §9.2): one line of JSON each.</summary>
+internal sealed class EventStream(HttpContext context, CancellationToken end)
+{
+    /// <summary>A comment goes out after so much silence, so that both ends notice a dead connection.</summary>
+    public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(10);
+
+    /// <summary>Sends the head.</summary>
+    public Task BeginAsync()
+    {
+        context.Response.ContentType = "text/event-stream";
+        context.Response.Headers["X-Accel-Buffering"] = "no";
+        return WriteAsync(": actorft\n\n");
+    }
+
+    /// <summary>Sends an event.</summary>
+    public Task SendAsync<T>(string type, T data) => WriteAsync($"event:{type}\ndata:{JsonSerializer.Serialize(data, Json.Ft)}\n\n");
+
+    /// <summary>Sends a comment.</summary>
+    public Task SendKeepAliveAsync() => WriteAsync(":\n\n");
+
+    private async Task WriteAsync(string text)
+    {
+        await context.Response.WriteAsync(text, end).ConfigureAwait(false);
+        await context.Response.Body.FlushAsync(end).ConfigureAwait(false);
+    }
+}

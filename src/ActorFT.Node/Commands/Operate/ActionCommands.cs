@@ -1,0 +1,128 @@
+using System.CommandLine;
+using System.Net;
+using System.Text.Json;
+using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Messages;
+using ActorFT.Management;
+using ActorFT.Management.Ft;
+using ActorFT.Management.Pair;
+using ActorFT.Node.Operate;
+using ActorFT.Node.Terminal;
+
+namespace ActorFT.Node.Commands.Operate;
+
+/// <summary>What changes something: failover, protect, server leave|return, fault inject|clear, disk isolate|repair|scrub.</summary>
+internal static class ActionCommands
+{
+    private const string Codes = "Exit codes: 0 done or begun, 2 refused, 3 wrong use or token, 4 no server answers.";
+
+    public static Command FailOver() => OnMachine("failover", CommandProtocol.Verbs.FailOver, "Hands a machine over to the other server; its clients notice nothing.", "actorft failover debian");
+
+    public static Command Protect() => OnMachine("protect", CommandProtocol.Verbs.Protect, "Lets a server that was taken out of a machine take part again.", "actorft protect debian");
+
+    private static Command OnMachine(string name, string verb, string what, string example)
+    {
+        Argument<string?> machine = new("MACHINE") { Description = "The machine; may be left out when there is only one.", Arity = ArgumentArity.ZeroOrOne };
+        return OperateCommand.Create(name, $"""
+            {what}
+
+            Examples:
+              {example}
+              {example} --token-file /etc/actorft/token --url http://10.0.0.1:8551
+
+            {Codes}
+            """, [machine], (client, isJson, result) => ChangeMachineAsync(client, isJson, result.GetValue(machine), verb, null));
+    }
+
+    public static Command Server()
+    {
+        Command server = new("server", "Takes a server out for maintenance and brings it back.\n\nExamples:\n  actorft server leave server-b\n  actorft server return server-b");
+        foreach ((string verb, string what) in new[]
+                 {
+                     (CommandProtocol.Verbs.Leave, "A server hands over what it leads and leaves its machines, for maintenance. The machines run on, unprotected, on the other server."),
+                     (CommandProtocol.Verbs.Return, "A server comes back from maintenance: it is made equal and protects its machines again."),
+                 })
+        {
+            Argument<string> name = new("SERVER") { Description = "The server's name." };
+            server.Subcommands.Add(OperateCommand.Create(verb, $"""
+                {what}
+
+                Examples:
+                  actorft server {verb} server-b
+
+                {Codes}
+                """, [name], async (client, isJson, result) =>
+                {
+                    string wanted = result.GetValue(name)!;
+                    (HttpStatusCode code, string sentence) = await client.ChangeAsync($"ft/servers/{Uri.EscapeDataString(wanted)}/{verb}", null, _ => wanted).ConfigureAwait(false);
+                    return End(code, sentence, isJson);
+                }));
+        }
+
+        return server;
+    }
+
+    public static Command Fault()
+    {
+        Command fault = new("fault", "Lists faults; injects and clears faults for drills, where fault-injection is on.\n\nExamples:\n  actorft fault list\n  actorft fault inject memory --server server-b");
+        fault.Subcommands.Add(StatusCommands.Events("list"));
+        fault.Subcommands.Add(OnComponent("inject", CommandProtocol.Verbs.Inject, "Injects a fault into a component, where actorft.fault-injection is on.", "actorft fault inject memory --server server-b"));
+        fault.Subcommands.Add(OnComponent("clear", CommandProtocol.Verbs.Clear, "Takes an injected fault away.", "actorft fault clear disk-root --server server-b"));
+        return fault;
+    }
+
+    public static Command Disk()
+    {
+        Command disk = StatusCommands.Components("disk");
+        disk.Subcommands.Add(OnComponent("isolate", CommandProtocol.Verbs.Isolate, "Takes a disk's copy out of service.", "actorft disk isolate disk-root --server server-b"));
+        disk.Subcommands.Add(OnComponent("repair", CommandProtocol.Verbs.Repair, "Brings a disk's copy back; it is made equal online.", "actorft disk repair disk-root --server server-b"));
+        disk.Subcommands.Add(OnComponent("scrub", CommandProtocol.Verbs.Scrub, "Compares a disk's copies and repairs what differs.", "actorft disk scrub disk-root"));
+        return disk;
+    }
+
+    private static Command OnComponent(string name, string verb, string what, string example)
+    {
+        Argument<string> component = new("COMPONENT") { Description = "The component, such as disk-root, nic-lan, vcpu-1, link-0 or memory." };
+        Option<string?> machine = new("--machine") { Description = "The machine; may be left out when there is only one.", HelpName = "NAME" };
+        Option<string?> server = new("--server") { Description = "The server whose component it is; default: the one that leads.", HelpName = "NAME" };
+        Option<string[]> arguments = new("--set") { Description = "More, such as kind=stall; repeatable.", HelpName = "KEY=VALUE" };
+        return OperateCommand.Create(name, $"""
+            {what}
+
+            Examples:
+              {example}
+
+            {Codes}
+            """, [component, machine, server, arguments], (client, isJson, result) => ChangeMachineAsync(client, isJson, result.GetValue(machine), verb,
+                new ActionRequest(result.GetValue(server), result.GetValue(component), result.GetValue(arguments) ?? [])));
+    }
+
+    private static async Task<int> ChangeMachineAsync(NodeClient client, bool isJson, string? machine, string verb, ActionRequest? body)
+    {
+        client.ReadToken(); // before anybody is asked
+        if (machine is null)
+        {
+            PairStatus status = (await client.GetPairAsync().ConfigureAwait(false)).Best.Status;
+            machine = status.Machines.Length == 1 ? status.Machines[0].Name
+                : throw new OperatorException($"Name the machine; there are {status.Machines.Length}: {string.Join(", ", status.Machines.Select(one => one.Name))}.");
+        }
+
+        (HttpStatusCode code, string sentence) = await client.ChangeAsync($"ft/machines/{Uri.EscapeDataString(machine)}/{verb}", body,
+            status => body?.Server ?? status.Machines.FirstOrDefault(one => one.Name == machine)?.Leader ?? "").ConfigureAwait(false);
+        return End(code, sentence, isJson);
+    }
+
+    private static int End(HttpStatusCode code, string sentence, bool isJson)
+    {
+        bool isDone = code == HttpStatusCode.OK;
+        if (isJson) OperateCommand.Print(JsonSerializer.Serialize(new ActionOutcome(isDone, sentence), Json.Ft));
+        else if (isDone) OperateCommand.Print(sentence);
+        else Notices.Say(HostFile.OneLine(sentence));
+        return isDone ? OperateExitCode.Healthy : code switch
+        {
+            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.NotFound or HttpStatusCode.BadRequest => OperateExitCode.Usage,
+            HttpStatusCode.GatewayTimeout => OperateExitCode.Unreachable,
+            _ => OperateExitCode.Failed,
+        };
+    }
+}
