@@ -69,6 +69,7 @@ internal static class ConsoleRoutes
                 int skip = (int)Math.Clamp(from - output.Offset, 0, output.Bytes.Length);
                 if (skip < output.Bytes.Length) await context.Response.Body.WriteAsync(output.Bytes[skip..], end).ConfigureAwait(false);
                 await context.Response.Body.FlushAsync(end).ConfigureAwait(false);
+                from = Math.Max(from, output.Offset + output.Bytes.Length); // what was kept may come again, if it was on its way when the watch began
                 object? next;
                 while ((next = await StreamHost.NextAsync(reader, s_leaderCheck, end).ConfigureAwait(false)) is not ConsoleActor.Output)
                     if (gateway.LatestStatus.Machines.All(machine => machine.Name != name || machine.Leader != gateway.Config.Name)) return;
