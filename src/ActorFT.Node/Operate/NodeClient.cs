@@ -80,7 +80,7 @@ internal sealed class NodeClient : IDisposable
         try
         {
             string json = await _http.GetStringAsync(new Uri(url, "ft/status"), limit).ConfigureAwait(false);
-            return JsonSerializer.Deserialize<PairStatus>(json, Json.Ft) is { } status ? (url, new NodeAnswer(url, status, json), "") : (url, null, "is no ActorFT node");
+            return JsonSerializer.Deserialize<PairStatus>(json, Json.Ft) is { Nodes: not null, Machines: not null, Problems: not null, NextSteps: not null } status ? (url, new NodeAnswer(url, status, json), "") : (url, null, "is no ActorFT node");
         }
         catch (OperationCanceledException) { return (url, null, "does not answer in time"); }
         catch (JsonException) { return (url, null, "is no ActorFT node"); }
