@@ -111,8 +111,19 @@ public sealed partial class LockstepCoordinatorActor
     {
         _mode = Mode.Following;
         _executing = null;
-        _inputs.Clear();
+        KeepCompletions();
         OpenDevices(false);
+    }
+
+    // Completions that no round has taken yet: the new leader's records will ask for them.
+    private void KeepCompletions()
+    {
+        while (_inputs.TryDequeue(out MachineInput? input))
+        {
+            if (input is not BlockCompleted own) continue;
+            _completions[(own.DiskIndex, own.RequestId)] = own;
+            _issued.Add((own.DiskIndex, own.RequestId));
+        }
     }
 
     private void StopAtOnce(string reason)

@@ -23,4 +23,5 @@ internal enum PlantedBug
     ArbiterRepliesBeforeStored,
     BootDespiteLivePeer,
     KeepReleasedOutputs,
+    ForgetEndedFlushes,
 }
