@@ -117,7 +117,8 @@ demo_console() {
         tell "kill a server: kill -KILL ${node_pid[server-$leader]}"
         tell "Ctrl-C here ends and removes everything."
         sleep infinity &
-        wait $!
+        actorft_child=$!
+        wait "$actorft_child"
     fi
     exit "$code"
 }

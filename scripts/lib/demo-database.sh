@@ -72,28 +72,32 @@ start_client() {
     good "$acknowledged transactions acknowledged; the longest wait was $longest_ms ms"
 }
 
-kill_leader() {
+# lose_leader TITLE EPISODE BREAK REPAIR: the leading server stops being one; the other goes on; it comes back.
+lose_leader() {
     local was=$leader
-    title "server-$leader, which leads, is killed (SIGKILL), while the client writes"
-    episode "server-$leader killed" || return 1
+    title "$1"
+    episode "$2" || return 1
     client_goes_on 20 || return 1
-    typed "scripts/lab kill $leader"
-    run_lab kill "$leader"
-    leader=$(other "$leader")
+    typed "scripts/lab $3 $was"
+    run_lab "$3" "$was"
+    leader=$(other "$was")
     client_goes_on 20 || return 1
     quote_log "$leader" '\[exposed\]'
     tell_pause
 
     title "server-$was comes back"
     episode "server-$was resynchronised" || return 1
-    typed "scripts/lab start $was"
-    run_lab start "$was"
+    typed "scripts/lab $4 $was"
+    run_lab "$4" "$was"
     wait_protected "$leader" || return 1
     quote_log "$leader" '\[protected\]'
     client_state
     good "the machine's memory was copied while it ran; both servers are in lockstep again; the longest wait was $longest_ms ms"
     client_goes_on 20
 }
+
+kill_leader() { lose_leader "server-$leader, which leads, is killed (SIGKILL), while the client writes" "server-$leader killed" kill start; }
+freeze_leader() { lose_leader "server-$leader, which leads now, hangs (SIGSTOP): nothing says that it is gone" "server-$leader frozen" freeze thaw; }
 
 # The log must not say that another leads or that the machine is exposed: what a component's fault may not cost.
 no_failover_since() { [ "$(demo_count "$(node_log "$leader")" '\[exposed\]')" -eq "$1" ]; }
@@ -157,12 +161,13 @@ what_to_try() {
     tell "Ctrl-C here ends and removes everything."
     # A wait that a signal ends at once.
     sleep infinity &
-    wait $!
+    actorft_child=$!
+    wait "$actorft_child"
 }
 
 demo_database_acts() {
     start_pair && start_client && kill_leader || return 1
-    if [ "$fast" = no ]; then kill_leader || return 1; fi
+    if [ "$fast" = no ]; then freeze_leader || return 1; fi
     masked "A cable between the servers is pulled: one of two FT links" "FT link ft0 cut" "cut ft0" "heal ft0" || return 1
     if [ "$fast" = no ]; then
         masked "The arbiter is killed" "arbiter killed" "kill arbiter" "start arbiter" || return 1
