@@ -180,6 +180,7 @@ demo_database() {
     build_when_needed labtool tests/ActorFT.LabTool/ActorFT.LabTool.csproj src/ActorFT.Machine src/ActorFT.Network tests/ActorFT.LabTool
     labtool=$actorft_root/tests/ActorFT.LabTool/bin/$build_configuration/net10.0/ActorFT.LabTool.dll
     export ACTORFT_LABTOOL=$labtool
+    demo_begun=$SECONDS
     local code=0
     demo_database_acts || code=1
     [ "$keep" = no ] || what_to_try
