@@ -35,7 +35,16 @@ internal static class MachineBackEndOpening
         if (nic.TapName.Length == 0) return new NullNic();
         try
         {
-            return TapDevice.Open(new TapOptions { Name = nic.TapName, MtuBytes = nic.MtuBytes });
+            return TapDevice.Open(new TapOptions
+            {
+                Name = nic.TapName,
+                MtuBytes = nic.MtuBytes,
+                Bridge = nic.Bridge,
+                Uplink = nic.Uplink,
+                ProbeTarget = nic.ProbeTarget,
+                ProbeIntervalMs = (int)nic.ProbeInterval.TotalMilliseconds,
+                ProbeMissesAllowed = nic.ProbeMissesAllowed,
+            });
         }
         catch (NetworkConfigurationException e)
         {

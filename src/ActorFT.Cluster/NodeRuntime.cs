@@ -131,6 +131,8 @@ public sealed class NodeRuntime : IAsyncDisposable
             {
                 Images = images,
                 Nics = nics,
+                NicRouting = [.. machine.Nics.Select(nic => new NicRoutingSettings { ReturnAfterNs = (ulong)nic.ReturnAfter.Ticks * 100 })],
+                OpenNic = i => MachineBackEndOpening.OpenNic(machine, machine.Nics[i]),
                 ConsolePath = machine.Console.Kind == ConsoleKind.File ? machine.Console.Path : null,
                 TermPath = termPath,
                 Term = TermKeeperActor.Read(termPath),

@@ -9,6 +9,9 @@ return args switch
     ["sniff", ..] => Guarded(() => Sniffer.Run(args[1..])),
     ["report", ..] => Guarded(() => SniffReport.Run(args[1..])),
     ["announce", ..] => Guarded(() => Announce.Run(args[1..])),
+    ["converse", ..] => Guarded(() => Converse.Run(args[1..])),
+    ["ping", ..] => Guarded(() => Ping.Run(args[1..])),
+    ["bulk", ..] => Guarded(() => Bulk.Run(args[1..])),
     ["link-probe", ..] => Guarded(() => LinkProbe.Run(args[1..])),
     ["ledger", ..] => Guarded(() => LedgerClient.Run(args[1..], Console.In, Console.Out)),
     ["link-bench", ..] => Guarded(() => LinkBench.Run(args[1..])),
@@ -35,6 +38,9 @@ static int Usage()
                labtool sniff PORT... --output FILE --ready FILE [--mac MAC]
                labtool report FILE --mac MAC [--max-moves N] [--ports P,P]
                labtool announce --mac MAC [--ip ADDRESS] [--bridge NAME] [--count N]
+               labtool converse ADDRESS:PORT --output FILE [--size BYTES] [--interval-ms N] [--count N] [--seconds N] [--patience-s N]
+               labtool ping ADDRESS [--count N] [--interval-ms N]
+               labtool bulk in|out ADDRESS:PORT [--bytes N]
                labtool link-probe --name NAME --peer NAME LOCAL:PORT=PEER:PORT... [--silent-after-ms N] [--dead-after-ms N]
                labtool link-bench [--seconds N] [--tls] [--address 127.A.B.C]
                labtool ledger --address ADDRESS:PORT --ledger FILE [--status FILE] [--pace-ms N] [--count N] [--connect-seconds N] [--stall-seconds N]

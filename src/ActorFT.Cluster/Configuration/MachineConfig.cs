@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Net;
 using ActorFT.Machine;
 
 namespace ActorFT.Cluster.Configuration;
@@ -103,6 +104,24 @@ public sealed record DiskConfig(string Name, string Path, bool IsReadOnly = fals
 /// <param name="MtuBytes">68 to 65,535.</param>
 public sealed record NicConfig(string Name, string TapName, ImmutableArray<byte> MacAddress, int MtuBytes = 1500)
 {
+    /// <summary>A bridge that the TAP joins; null: none, or by hand.</summary>
+    public string? Bridge { get; init; }
+
+    /// <summary>An interface whose carrier counts as this NIC's own; null: none.</summary>
+    public string? Uplink { get; init; }
+
+    /// <summary>An IPv4 address that must answer ARP through the TAP; null: none.</summary>
+    public IPAddress? ProbeTarget { get; init; }
+
+    /// <summary>Time between two questions to <see cref="ProbeTarget"/>.</summary>
+    public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Questions in a row that may stay without an answer.</summary>
+    public int ProbeMissesAllowed { get; init; } = 3;
+
+    /// <summary>How long the NIC must be good again before the leader comes back to it from the peer's.</summary>
+    public TimeSpan ReturnAfter { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>What a back end may be, for messages.</summary>
     public const string AllowedBackEnd = "tap:NAME (an interface name of 1 to 15 characters) or none";
 

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using ActorFT.Machine;
 
 namespace ActorFT.Cluster.Configuration;
@@ -85,7 +87,7 @@ public static class MachineConfigReader
         var nics = ImmutableArray.CreateBuilder<NicConfig>();
         foreach (HoconSection section in machine.GetSections("nics"))
         {
-            section.AllowOnly("name", "back-end", "mac", "mtu");
+            section.AllowOnly("name", "back-end", "mac", "mtu", "bridge", "uplink", "probe-target", "probe-interval", "probe-misses", "return-after");
             string name = GetName(section, Numbered("nic", nics.Count));
             string backEnd = section.GetString("back-end", "none");
             string mac = section.GetString("mac", "");
@@ -94,10 +96,34 @@ public static class MachineConfigReader
                 NicConfig.TryParseBackEnd(backEnd) ?? throw section.Error("back-end", backEnd, NicConfig.AllowedBackEnd),
                 mac.Length == 0 ? NicConfig.MakeMacAddress(machineName, name)
                     : NicConfig.TryParseMac(mac) ?? throw section.Error("mac", mac, "six bytes such as 52:54:00:12:34:56, not a multicast address"),
-                section.GetInt("mtu", 68, 65_535, 1500)));
+                section.GetInt("mtu", 68, 65_535, 1500))
+            {
+                Bridge = GetInterface(section, "bridge"),
+                Uplink = GetInterface(section, "uplink"),
+                ProbeTarget = GetProbeTarget(section),
+                ProbeInterval = section.GetDuration("probe-interval", TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(500)),
+                ProbeMissesAllowed = section.GetInt("probe-misses", 1, 100, 3),
+                ReturnAfter = section.GetDuration("return-after", TimeSpan.Zero, TimeSpan.FromHours(1), TimeSpan.FromSeconds(5)),
+            });
         }
         RefuseDuplicates(machine, "nics", MaxNics, nics.Select(n => n.Name));
         return nics.ToImmutable();
+    }
+
+    // The host has the last word on names and whether they exist; here only what could not even be one.
+    private static string? GetInterface(HoconSection nic, string key)
+    {
+        if (nic.GetString(key, "") is not { Length: > 0 } name) return null;
+        if (nic.GetString("back-end", "none") == "none") throw nic.Error(key, name, "a name only beside back-end = \"tap:NAME\"");
+        return NicConfig.TryParseBackEnd("tap:" + name) ?? throw nic.Error(key, name, "an interface name of 1 to 15 characters");
+    }
+
+    private static IPAddress? GetProbeTarget(HoconSection nic)
+    {
+        if (nic.GetString("probe-target", "") is not { Length: > 0 } text) return null;
+        // Dotted with all four numbers: IPAddress takes "1" for 0.0.0.1.
+        bool isAddress = IPAddress.TryParse(text, out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetwork && text.Count(c => c == '.') == 3;
+        return isAddress ? address : throw nic.Error("probe-target", text, "an IPv4 address of the machine's network, such as 192.0.2.1");
     }
 
     private static string GetName(HoconSection section, string absent)

@@ -17,6 +17,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     private readonly LinkEndpoint _endpoint;
     private readonly object _lock = new();
     private readonly Dictionary<ushort, IActorRef> _machines = [];
+    private readonly Dictionary<ushort, Action<ReadOnlyMemory<byte>>> _controls = [];
     private readonly Action<int, string> _refused;
     private ImmutableArray<LinkPathStatus> _paths;
     private long _malformed;
@@ -61,6 +62,30 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     }
 
     /// <inheritdoc/>
+    public void RegisterControl(ushort channel, Action<ReadOnlyMemory<byte>> receive)
+    {
+        lock (_lock) _controls[channel] = receive;
+    }
+
+    /// <inheritdoc/>
+    public bool TrySendControl(ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool onEveryPath)
+    {
+        bool isTaken = false;
+        // Paths that are heard first; a silent one may still swallow what it is given.
+        for (int pass = 0; pass < 2 && !isTaken; pass++)
+        {
+            for (int path = 0; path < _endpoint.PathCount; path++)
+            {
+                if (_endpoint.Status(path).State == LinkPathState.Up != (pass == 0)) continue;
+                isTaken |= _endpoint.TrySend(path, LinkClass.Control, channel, head, body) == SendResult.Taken;
+                if (isTaken && !onEveryPath) return true;
+            }
+        }
+
+        return isTaken;
+    }
+
+    /// <inheritdoc/>
     public bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload) =>
         _endpoint.TrySend(path, isBulk ? LinkClass.Bulk : LinkClass.Log, channel, payload) == SendResult.Taken;
 
@@ -69,6 +94,12 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
 
     void ILinkSink.FrameReceived(LinkFrame frame)
     {
+        if (frame.LinkClass == LinkClass.Control)
+        {
+            ControlReceived(frame);
+            return;
+        }
+
         IActorRef? coordinator;
         lock (_lock) _machines.TryGetValue(frame.Channel, out coordinator);
         if (coordinator is null)
@@ -88,6 +119,14 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
             Interlocked.Increment(ref _malformed);
             frame.Dispose();
         }
+    }
+
+    private void ControlReceived(LinkFrame frame)
+    {
+        Action<ReadOnlyMemory<byte>>? receive;
+        lock (_lock) _controls.TryGetValue(frame.Channel, out receive);
+        receive?.Invoke(frame.Payload); // stays valid: the class is not pooled
+        frame.Dispose();
     }
 
     void ILinkSink.PathChanged(LinkPathStatus status)

@@ -44,6 +44,12 @@ public interface IPeerLink
     /// <summary>Sends without waiting; false when the path did not take it.</summary>
     bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload);
 
+    /// <summary>Gives a machine's messages of the control class to a receiver from now on, on the link's threads.</summary>
+    void RegisterControl(ushort channel, Action<ReadOnlyMemory<byte>> receive);
+
+    /// <summary>Sends a message of the control class without waiting: on the first path that takes it, or on every path. False: none took it.</summary>
+    bool TrySendControl(ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool onEveryPath);
+
     /// <summary>Completes when bulk would be taken again, or the path is gone.</summary>
     Task WaitForBulkRoomAsync(int path);
 }

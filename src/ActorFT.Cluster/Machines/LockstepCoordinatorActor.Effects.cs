@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using ActorFT.Cluster.Messages;
 using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
+using ActorFT.Lockstep.Terms;
 using ActorFT.Machine.IO;
 using ActorFT.Machine.State;
 using Akka.Actor;
@@ -19,11 +20,11 @@ public sealed partial class LockstepCoordinatorActor
         switch (effect)
         {
             case SendLink send: Send(send); break;
-            case AskArbiter ask: _options.Arbiter.Tell(new ArbiterProtocol.Ask(ask.Request), Self); break;
+            case AskArbiter ask: Ask(ask.Request); break;
             case PersistTerm persist: _parts.TermKeeper.Tell(new MachineProtocol.WriteTerm(persist.Term), Self); break;
             case BootMachine: Boot(); break;
             case Lead lead: BeginLeading(lead); break;
-            case Follow: BeginFollowing(); break;
+            case Follow follow: BeginFollowing(follow); break;
             case Fence fence: StopAtOnce(fence.Reason); break;
             case SetPace pace: ChangePace(pace.Percent); break;
             case TakeDigest: _events.Enqueue(new DigestComputed(Now, _machine!.RoundNumber, _machine.ComputeDigest(), ComponentDigests())); break;
@@ -43,6 +44,20 @@ public sealed partial class LockstepCoordinatorActor
             case LeaveCompleted: Context.Parent.Tell(effect); break;
             case DeliverParcel: break; // no part sends parcels yet
         }
+    }
+
+    /// <summary>How long a leader that the network does not reach lets the other server claim first: longer than both need to notice.</summary>
+    private static readonly TimeSpan s_claimYield = TimeSpan.FromMilliseconds(500);
+
+    // Cut off from its peer and without a NIC, a leader that won would lead a machine that nobody reaches. To the protocol this is
+    // a slow way to the arbiter: who claims first still wins, and a claim that came too late is refused.
+    private void Ask(ArbiterRequest request)
+    {
+        ArbiterProtocol.Ask ask = new(request);
+        bool goesAlone = request is ArbiterClaim { Wanted: { Follower: null } wanted } && wanted.Leader == _options.Identity.Self;
+        if (goesAlone && _mode == Mode.Leading && _parts.NicPorts.Any(port => port.IsPeerBetter))
+            Context.System.Scheduler.ScheduleTellOnce(s_claimYield, _options.Arbiter, ask, Self);
+        else _options.Arbiter.Tell(ask, Self);
     }
 
     private void Send(SendLink send)
@@ -85,7 +100,7 @@ public sealed partial class LockstepCoordinatorActor
             OweInputs();
         }
 
-        OpenDevices(true);
+        OpenDevices(NicRole.Leading, lead.Configuration.Term);
         ReportEvent("leading", FaultSeverity.Info, $"{_options.Identity.Self.Server} leads machine {_options.Identity.Machine} ({lead.Configuration}).");
         QueueRound();
     }
@@ -107,28 +122,17 @@ public sealed partial class LockstepCoordinatorActor
         }
     }
 
-    private void BeginFollowing()
+    private void BeginFollowing(Follow follow)
     {
         _mode = Mode.Following;
         _executing = null;
-        KeepCompletions();
-        OpenDevices(false);
-    }
-
-    // Completions that no round has taken yet: the new leader's records will ask for them.
-    private void KeepCompletions()
-    {
-        while (_inputs.TryDequeue(out MachineInput? input))
-        {
-            if (input is not BlockCompleted own) continue;
-            _completions[(own.DiskIndex, own.RequestId)] = own;
-            _issued.Add((own.DiskIndex, own.RequestId));
-        }
+        _inputs.Clear();
+        OpenDevices(NicRole.Following, follow.Configuration.Term);
     }
 
     private void StopAtOnce(string reason)
     {
-        OpenDevices(false);
+        OpenDevices(NicRole.None, 0);
         _mode = Mode.None;
         ReportEvent("fenced", FaultSeverity.Warning, $"{_options.Identity.Self.Server} stopped its replica of machine {_options.Identity.Machine}: {reason}.");
         DiscardMachine();
@@ -147,12 +151,10 @@ public sealed partial class LockstepCoordinatorActor
         EndDoubt();
     }
 
-    private void OpenDevices(bool isOpen)
+    private void OpenDevices(NicRole role, ulong term)
     {
-        foreach (NicPort port in _parts.NicPorts) port.SetOpen(isOpen);
-        MachineProtocol.SetOpen message = new(isOpen);
-        foreach (IActorRef nic in _parts.Nics) nic.Tell(message, Self);
-        _parts.Console.Tell(message, Self);
+        foreach (NicPort port in _parts.NicPorts) port.SetRole(role, term);
+        _parts.Console.Tell(new MachineProtocol.SetOpen(role == NicRole.Leading), Self);
     }
 
     private void ChangePace(int percent)
@@ -223,7 +225,7 @@ public sealed partial class LockstepCoordinatorActor
         // The round never comes back: the machine is not touched again.
         _isInRound = false;
         _machine = null;
-        OpenDevices(false);
+        OpenDevices(NicRole.None, 0);
         Report("vcpu-failed", FaultSeverity.Error, $"vcpu-{failed.Index}", $"vCPU {failed.Index} of machine {_options.Identity.Machine} on {_options.Identity.Self.Server} failed: {failed.Reason}");
         if (_mode != Mode.None) _events.Enqueue(new SelfChecked(Now, false, []));
         _mode = Mode.None;

@@ -150,6 +150,7 @@ public sealed partial class LockstepCoordinatorActor
         }
         else if (_mode == Mode.Following && _executing is { } record)
         {
+            ObserveFrames(outputs);
             _events.Enqueue(new RecordRoundExecuted(Now, outputs));
             if (++_executingRound == record.Rounds.Length) FinishRecord(machine, record);
         }
@@ -158,6 +159,13 @@ public sealed partial class LockstepCoordinatorActor
         Drain();
         ContinueStream();
         QueueRound();
+    }
+
+    // A follower learns the machine's addresses, so that it can announce them all once it leads.
+    private void ObserveFrames(List<MachineOutput> outputs)
+    {
+        foreach (MachineOutput output in outputs)
+            if (output is FrameTransmitted frame) _parts.NicPorts[frame.NicIndex].Observe(frame.Frame.Span);
     }
 
     private void FinishRecord(IMachine machine, Record record)
@@ -185,6 +193,7 @@ public sealed partial class LockstepCoordinatorActor
 
     private void OnInput(MachineInput input)
     {
+        if (input is FrameReceived arrived) _parts.NicPorts[arrived.NicIndex].NoteTaken();
         if (_mode != Mode.Leading) return; // a follower's and a fenced server's NIC are silent
         if (_inputs.Count >= MaxWaitingInputs)
         {

@@ -174,7 +174,7 @@ public sealed partial class LockstepCoordinatorActor
     {
         DiscardMachine();
         _mode = Mode.None;
-        OpenDevices(false);
+        OpenDevices(NicRole.None, 0);
         _machine = _options.CreateMachine(_options.Definition);
         _machine.Memory.Clear();
         _loadedDevices = [];

@@ -48,7 +48,7 @@ public sealed class MachineActor : UntypedActor
         _parts = new MachineParts
         {
             Meters = [.. Enumerable.Range(0, definition.VcpuCount).Select(_ => new VcpuMeter())],
-            NicPorts = [.. definition.Nics.Select((nic, i) => new NicPort(_resources.Nics[i], [.. nic.MacAddress]))],
+            NicPorts = [.. definition.Nics.Select((nic, i) => new NicPort(i, [.. nic.MacAddress], _resources.Nics[i], _resources.NicRouting[i], new NicLink(_options.Link, _options.Channel)))],
             ConsoleLog = new ConsoleLog(_resources.ConsolePath),
         };
         _coordinator = Context.Watch(Context.ActorOf(LockstepCoordinatorActor.Props(_options, _parts), LockstepCoordinatorActor.Name));
@@ -58,10 +58,35 @@ public sealed class MachineActor : UntypedActor
         _parts.FirstVcpu = next;
         _parts.Disks = [.. definition.Disks.Select((disk, i) => Context.Watch(Context.ActorOf(DiskActor.Props(disk.Name, _resources.Images[i], _coordinator), DiskActor.NamePrefix + disk.Name)))];
         _parts.Nics = [.. definition.Nics.Select((nic, i) => Context.Watch(Context.ActorOf(
-            NicActor.Props(nic.Name, i, _parts.NicPorts[i], _resources.Nics[i], _coordinator), NicActor.NamePrefix + nic.Name)))];
+            NicActor.Props(NicOptions(nic.Name, i), _coordinator), NicActor.NamePrefix + nic.Name)))];
+        _options.Link.RegisterControl(_options.Channel, OnPeerNic(_parts.NicPorts));
         _parts.Console = Context.ActorOf(ConsoleActor.Props(_coordinator, _parts.ConsoleLog), ConsoleActor.Name);
         _parts.TermKeeper = Context.Watch(Context.ActorOf(TermKeeperActor.Props(_resources.TermPath), TermKeeperActor.Name));
         _coordinator.Tell(new LockstepCoordinatorActor.Begin(_resources.Term), Self);
+    }
+
+    private NicActorOptions NicOptions(string name, int index) => new()
+    {
+        Name = name,
+        Index = index,
+        Machine = _options.Identity.Machine,
+        Server = _options.Identity.Self.Server,
+        PeerServer = _options.Identity.PeerServer,
+        Port = _parts.NicPorts[index],
+        Reopen = () => _resources.OpenNic(index),
+        Faults = _options.Faults,
+        Beat = TimeSpan.FromTicks((long)_resources.NicRouting[index].BeatNs / 100),
+    };
+
+    // On a link thread: the port has a lock of its own.
+    private static Action<ReadOnlyMemory<byte>> OnPeerNic(IReadOnlyList<NicPort> ports) => message =>
+    {
+        if (NicWire.TryReadHeader(message.Span, out _, out int index, out _) && index < ports.Count) ports[index].OnPeerMessage(message);
+    };
+
+    private sealed class NicLink(IPeerLink link, ushort channel) : INicPeerLink
+    {
+        public bool TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool onEveryPath) => link.TrySendControl(channel, head, body, onEveryPath);
     }
 
     private static string VcpuName(int index) => $"vcpu-{index}";
@@ -123,6 +148,10 @@ public sealed record MachineResources
     public required IReadOnlyList<RawImage> Images { get; init; }
     /// <summary>NIC back ends, in the definition's order.</summary>
     public required IReadOnlyList<INicBackEnd> Nics { get; init; }
+    /// <summary>Times of the NICs' routing, in the definition's order.</summary>
+    public required IReadOnlyList<NicRoutingSettings> NicRouting { get; init; }
+    /// <summary>Opens a NIC's back end anew, by number.</summary>
+    public required Func<int, INicBackEnd> OpenNic { get; init; }
     /// <summary>The file that console output is appended to; null for none.</summary>
     public string? ConsolePath { get; init; }
     /// <summary>The file that keeps the term.</summary>

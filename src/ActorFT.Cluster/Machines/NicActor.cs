@@ -1,101 +1,229 @@
+using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Status;
 using ActorFT.Machine.IO;
+using ActorFT.Network;
 using ActorFT.Network.Frames;
 using ActorFT.Network.Tap;
 using Akka.Actor;
 
 namespace ActorFT.Cluster.Machines;
 
+/// <summary>What a NIC's actor works with.</summary>
+public sealed record NicActorOptions
+{
+    /// <summary>The NIC's name.</summary>
+    public required string Name { get; init; }
+    /// <summary>Its number in the machine.</summary>
+    public required int Index { get; init; }
+    /// <summary>The machine's name.</summary>
+    public required string Machine { get; init; }
+    /// <summary>This server's name.</summary>
+    public required string Server { get; init; }
+    /// <summary>The peer server's name.</summary>
+    public required string PeerServer { get; init; }
+    /// <summary>The data path; owned by the actor.</summary>
+    public required NicPort Port { get; init; }
+    /// <summary>Opens the back end anew after it was lost.</summary>
+    public required Func<INicBackEnd> Reopen { get; init; }
+    /// <summary>Who takes fault reports.</summary>
+    public required ICanTell Faults { get; init; }
+    /// <summary>Time between two beats to the peer.</summary>
+    public required TimeSpan Beat { get; init; }
+}
+
 /// <summary>
-/// One NIC of a machine on this server: frames leave after commit, in order; frames that arrive become inputs. Closed while the replica does
-/// not lead. When it opens, it announces the machine's address so that switches learn the new port.
+/// One NIC of a machine on this server: everything about it that is not urgent. Beats to the peer's NIC, announcements of the machine's
+/// address after each change of way, a lost back end made anew, fault reports, status. Frames pass by <see cref="NicPort"/>.
 /// </summary>
-public sealed class NicActor : UntypedActor, IWithTimers, IDisposable
+public sealed class NicActor : UntypedActor, IWithTimers
 {
     /// <summary>Names under the machine's actor begin with this.</summary>
     public const string NamePrefix = "nic-";
 
-    private sealed record Announce(int Step) : MachineProtocol.ILocalMessage;
+    /// <summary>Time between two attempts to make a lost back end anew.</summary>
+    private static readonly TimeSpan s_reopenInterval = TimeSpan.FromSeconds(1);
 
-    private sealed record LinkChanged(NicLinkState State) : MachineProtocol.ILocalMessage;
+    /// <summary>Well below the silence after which the other server may take over.</summary>
+    private const ulong MaxAnnouncementDelayNs = 250_000_000;
 
-    private readonly string _name;
-    private readonly INicBackEnd _backEnd;
-    private readonly NicPort _port;
-    private readonly long _startedMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+    private sealed record Announce(int Step, ulong DueNs) : MachineProtocol.ILocalMessage;
 
-    /// <summary>Creates it over a back end, which it owns.</summary>
-    public NicActor(string name, int index, NicPort port, INicBackEnd backEnd, IActorRef coordinator)
+    private sealed record Changed : MachineProtocol.ILocalMessage
     {
-        _name = name;
-        _port = port;
-        _backEnd = backEnd;
-        IActorRef self = Self;
-        backEnd.StateChanged += state => self.Tell(new LinkChanged(state), ActorRefs.NoSender);
-        backEnd.Start(frame =>
-        {
-            coordinator.Tell(new MachineProtocol.InputArrived(new FrameReceived(index, frame)), ActorRefs.NoSender);
-            return true;
-        });
+        public static readonly Changed Instance = new();
+    }
+
+    private sealed record RouteChanged(NicRoute Route) : MachineProtocol.ILocalMessage;
+
+    private sealed record BeatDue : MachineProtocol.ILocalMessage;
+
+    private sealed record ReopenDue : MachineProtocol.ILocalMessage;
+
+    private readonly NicActorOptions _options;
+    private readonly NicPort _port;
+    private readonly IActorRef _self;
+    private long _sinceMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+    private bool _isDownTold, _isRerouteTold;
+    private string _reopenRefusal = "";
+
+    /// <summary>Creates it.</summary>
+    /// <param name="options">What it works with.</param>
+    /// <param name="coordinator">Where frames that came in go.</param>
+    public NicActor(NicActorOptions options, IActorRef coordinator)
+    {
+        (_options, _port, _self) = (options, options.Port, Self);
+        int index = options.Index;
+        _port.Deliver = frame => coordinator.Tell(new MachineProtocol.InputArrived(new FrameReceived(index, frame)), ActorRefs.NoSender);
+        _port.RouteChanged = route => _self.Tell(new RouteChanged(route), ActorRefs.NoSender);
+        Watch(_port.BackEnd);
     }
 
     /// <inheritdoc/>
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <summary>How to create one.</summary>
-    public static Props Props(string name, int index, NicPort port, INicBackEnd backEnd, IActorRef coordinator) =>
-        Akka.Actor.Props.Create(() => new NicActor(name, index, port, backEnd, coordinator));
+    public static Props Props(NicActorOptions options, IActorRef coordinator) => Akka.Actor.Props.Create(() => new NicActor(options, coordinator));
+
+    private string Component => NamePrefix + _options.Name;
+
+    /// <inheritdoc/>
+    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(BeatDue), new BeatDue(), TimeSpan.Zero, _options.Beat);
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
     {
         switch (message)
         {
-            case MachineProtocol.SetOpen open: SetOpen(open.IsOpen); break;
-            case Announce announce: SendAnnouncement(announce.Step); break;
-            case LinkChanged: break;
+            case BeatDue:
+                _port.Tick();
+                TellFaults();
+                break;
+            case Changed:
+                _port.NoteBackEnd();
+                TellFaults();
+                break;
+            case RouteChanged changed: OnRoute(changed.Route); break;
+            case Announce announce: SendAnnouncement(announce); break;
+            case ReopenDue: TryReopen(); break;
             case MachineProtocol.GetStatus: Sender.Tell(BuildStatus()); break;
             default: Unhandled(message); break;
         }
     }
 
-    // The gate itself was moved by the coordinator, at once.
-    private void SetOpen(bool isOpen)
+    private void Watch(INicBackEnd backEnd)
     {
-        Timers.Cancel(nameof(Announce));
-        if (isOpen) SendAnnouncement(0);
+        backEnd.StateChanged += _ => _self.Tell(Changed.Instance, ActorRefs.NoSender);
+        backEnd.Start(_port.Receive);
     }
 
-    private void SendAnnouncement(int step)
+    // The first announcement has left already, with the change itself.
+    private void OnRoute(NicRoute route)
     {
-        if (!_port.IsOpen) return;
-        _port.Announce();
-        if (step + 1 >= MacAnnouncement.RepeatAtMs.Length) return;
-        int waitMs = MacAnnouncement.RepeatAtMs[step + 1] - MacAnnouncement.RepeatAtMs[step];
-        Timers.StartSingleTimer(nameof(Announce), new Announce(step + 1), TimeSpan.FromMilliseconds(waitMs));
+        Timers.Cancel(nameof(Announce));
+        if (route is NicRoute.Own or NicRoute.Peer) ScheduleAnnouncement(1);
+        TellFaults();
     }
+
+    private void SendAnnouncement(Announce announce)
+    {
+        // Late: this server may have been frozen, and the machine led by the other one since.
+        if (MonotonicClock.NowNs > announce.DueNs + MaxAnnouncementDelayNs || !_port.Announce()) return;
+        ScheduleAnnouncement(announce.Step + 1);
+    }
+
+    private void ScheduleAnnouncement(int step)
+    {
+        if (step >= MacAnnouncement.RepeatAtMs.Length) return;
+        int waitMs = MacAnnouncement.RepeatAtMs[step] - MacAnnouncement.RepeatAtMs[step - 1];
+        Announce announce = new(step, MonotonicClock.NowNs + (ulong)waitMs * 1_000_000);
+        Timers.StartSingleTimer(nameof(Announce), announce, TimeSpan.FromMilliseconds(waitMs));
+    }
+
+    private void TryReopen()
+    {
+        try
+        {
+            INicBackEnd anew = _options.Reopen();
+            Watch(anew);
+            _port.Replace(anew);
+            _reopenRefusal = "";
+        }
+        catch (Exception e) when (e is OperatorException or EnvironmentException or NetworkConfigurationException)
+        {
+            _reopenRefusal = e.Message; // the next attempt follows
+        }
+
+        TellFaults();
+    }
+
+    private void TellFaults()
+    {
+        (NicRole role, NicRoute route, bool isGood) = _port.View;
+        NicLinkState link = _port.BackEnd.State;
+        if (link.Condition == NicCondition.Failed && !Timers.IsTimerActive(nameof(ReopenDue))) Timers.StartSingleTimer(nameof(ReopenDue), new ReopenDue(), s_reopenInterval);
+        if (role == NicRole.None) return; // its carrier is off on purpose
+        if (_isDownTold == isGood)
+        {
+            _isDownTold = !isGood;
+            _sinceMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+            if (isGood) Report("nic-repaired", FaultSeverity.Info, $"NIC {_options.Name} of machine {_options.Machine} passes frames on {_options.Server} again.", "", "nic-down");
+            else Report("nic-down", FaultSeverity.Warning, $"NIC {_options.Name} of machine {_options.Machine} on {_options.Server}: {link.Reason}", role == NicRole.Following ? $"none needed: frames pass on {_options.PeerServer}" : "");
+        }
+
+        bool isRerouted = route == NicRoute.Peer;
+        if (route == NicRoute.Returning || isRerouted == _isRerouteTold) return;
+        _isRerouteTold = isRerouted;
+        if (isRerouted)
+            Report("nic-rerouted", FaultSeverity.Warning, $"Frames of NIC {_options.Name} of machine {_options.Machine} pass through {_options.PeerServer}.", $"back to {_options.Server} when its NIC is good again");
+        else
+            Report("nic-back", FaultSeverity.Info, role == NicRole.Leading
+                ? $"Frames of NIC {_options.Name} of machine {_options.Machine} pass through {_options.Server} again."
+                : $"{_options.Server} has no frames of NIC {_options.Name} of machine {_options.Machine} to pass any more.", "", "nic-rerouted");
+    }
+
+    private void Report(string kind, FaultSeverity severity, string message, string action, string clears = "") =>
+        _options.Faults.Tell(new FaultProtocol.Report(kind, severity, _options.Machine, Component, message, action, null, clears), Self);
 
     private NicStatus BuildStatus()
     {
-        NicLinkState link = _backEnd.State;
-        NicCounters counters = _backEnd.Counters;
+        (_, NicRoute route, _) = _port.View;
+        INicBackEnd backEnd = _port.BackEnd;
+        NicCounters counters = backEnd.Counters;
+        (long sent, long received, long dropped) = _port.Counters;
+        (ComponentState state, string reason) = Judge(backEnd.State, route);
         return new NicStatus
         {
-            Name = _name,
-            State = link.Condition == NicCondition.Good ? ComponentState.Good : ComponentState.Failed,
-            Reason = link.Reason,
-            SinceUnixMs = _startedMs,
-            BackEnd = _backEnd.Name,
-            InUse = _backEnd.IsOpen,
-            FramesOut = counters.SentFrames,
-            FramesIn = counters.ReceivedFrames,
-            Dropped = counters.SendDroppedFull + counters.SendErrors + counters.ReceiveDroppedFull + counters.ReceiveErrors,
+            Name = _options.Name,
+            State = state,
+            Reason = reason,
+            SinceUnixMs = _sinceMs,
+            BackEnd = backEnd.Name,
+            InUse = backEnd.IsOpen,
+            FramesOut = counters.SentFrames + sent,
+            FramesIn = counters.ReceivedFrames + received,
+            Dropped = dropped + counters.SendDroppedFull + counters.SendErrors + counters.ReceiveDroppedFull + counters.ReceiveErrors,
         };
     }
 
-    /// <inheritdoc/>
-    protected override void PostStop() => Dispose();
+    private (ComponentState, string) Judge(NicLinkState link, NicRoute route)
+    {
+        string way = route switch
+        {
+            NicRoute.Peer => $"Frames pass through {_options.PeerServer}.",
+            NicRoute.Proxy => $"Passes frames for {_options.PeerServer}.",
+            _ => "",
+        };
+        ComponentState state = link.Condition switch
+        {
+            NicCondition.Good when route is NicRoute.Peer or NicRoute.Returning => ComponentState.Transitioning,
+            NicCondition.Good => ComponentState.Good,
+            _ => ComponentState.Failed,
+        };
+        string[] parts = [link.Reason, way, _reopenRefusal];
+        return (state, string.Join(' ', parts.Where(part => part.Length != 0)));
+    }
 
-    /// <summary>Closes the back end.</summary>
-    public void Dispose() => _backEnd.Dispose();
+    /// <inheritdoc/>
+    protected override void PostStop() => _port.Dispose();
 }

@@ -4,33 +4,269 @@ using ActorFT.Network.Tap;
 namespace ActorFT.Cluster.Machines;
 
 /// <summary>
-/// The data path of a NIC, used on the machine's thread: a frame has left when <see cref="Send"/> returns, so that the coordinator never
-/// says of an output that it left while it still waits in a mailbox (a server killed or frozen then would lose it, or send
-/// it late). The NIC's actor owns the back end and everything that is not urgent.
+/// The data path of a NIC, used on the machine's thread, the TAP's and the link's: a frame has left when <see cref="Send"/> returns, so that
+/// the coordinator never says of an output that it left while it still waits in a mailbox (a server killed or frozen then would lose it, or
+/// send it late). Which way frames go is <see cref="NicRouting"/>'s decision, taken anew for each frame; the gate follows it. The NIC's actor
+/// owns the back end and everything that is not urgent.
+/// Invariant: a gate is closed before anybody is told that it is.
 /// </summary>
-public sealed class NicPort(INicBackEnd backEnd, byte[] macAddress)
+public sealed class NicPort : IDisposable
 {
-    private readonly AddressLearner _learner = new(macAddress);
+    /// <summary>Frames on their way to the coordinator, at most; more are dropped and counted, as a NIC without descriptors would.</summary>
+    private const int MaxWaitingFrames = 1024;
+
+    private readonly int _index;
+    private readonly byte[] _macAddress;
+    private readonly NicRouting _routing;
+    private readonly INicPeerLink _link;
+    private readonly AddressLearner _learner;
     private readonly object _lock = new();
+    private INicBackEnd _backEnd;
+    private NicRoute _applied = NicRoute.Closed;
+    private int _waitingFrames;
+    private long _sentByPeer, _receivedByPeer, _dropped;
 
-    /// <summary>Whether frames may pass.</summary>
-    public bool IsOpen => backEnd.IsOpen;
+    /// <summary>Makes it; nothing passes before a role is set.</summary>
+    /// <param name="index">The NIC's number in the machine.</param>
+    /// <param name="macAddress">The machine's address on it.</param>
+    /// <param name="backEnd">What stands behind it; owned from now on.</param>
+    /// <param name="settings">Times of the routing.</param>
+    /// <param name="link">The way to the peer's port.</param>
+    public NicPort(int index, byte[] macAddress, INicBackEnd backEnd, NicRoutingSettings settings, INicPeerLink link)
+    {
+        (_index, _macAddress, _backEnd, _link) = (index, macAddress, backEnd, link);
+        _routing = new NicRouting(settings);
+        _learner = new AddressLearner(macAddress);
+    }
 
-    /// <summary>Lets frames pass, or none. After a close returns, none leaves.</summary>
-    public void SetOpen(bool isOpen) => backEnd.SetOpen(isOpen);
+    /// <summary>Takes frames that came in while this server leads. Set before the start.</summary>
+    public Action<ReadOnlyMemory<byte>> Deliver { get; set; } = _ => { };
 
-    /// <summary>Sends a frame of the machine.</summary>
+    /// <summary>Told after the route changed, under a lock: must not block or call back.</summary>
+    public Action<NicRoute> RouteChanged { get; set; } = _ => { };
+
+    /// <summary>The back end.</summary>
+    public INicBackEnd BackEnd => Volatile.Read(ref _backEnd);
+
+    /// <summary>Frames that left and came in through the peer, and those dropped for want of a way or of room.</summary>
+    public (long Sent, long Received, long Dropped) Counters =>
+        (Interlocked.Read(ref _sentByPeer), Interlocked.Read(ref _receivedByPeer), Interlocked.Read(ref _dropped));
+
+    private static ulong Now => MonotonicClock.NowNs;
+
+    /// <summary>The replica's role and term. When it returns, a gate that must be closed is.</summary>
+    public void SetRole(NicRole role, ulong term)
+    {
+        lock (_lock)
+        {
+            NicRole before = _routing.Role;
+            if (role == before && term == _routing.Term) return;
+            // On before the gate opens, so that the first frame is not lost; off after it closed, so that this host's bridge forgets the port.
+            if (role != NicRole.None && before == NicRole.None) _backEnd.SetCarrier(true);
+            ulong now = Now;
+            _routing.SetOwn(_backEnd.State.Condition == NicCondition.Good, now);
+            _routing.SetRole(role, term, now);
+            Apply(now);
+            if (role == NicRole.None && before != NicRole.None) _backEnd.SetCarrier(false);
+        }
+    }
+
+    /// <summary>Sends a frame of the machine: through this server's back end or the peer's.</summary>
     public void Send(ReadOnlySpan<byte> frame)
     {
-        lock (_lock) _learner.Observe(frame);
-        backEnd.TrySend(frame);
+        lock (_lock)
+        {
+            _learner.Observe(frame);
+            PassOut(frame);
+        }
     }
 
-    /// <summary>Tells switches and neighbours where the machine's address is now.</summary>
-    public void Announce()
+    /// <summary>A frame that the leader sends: a follower learns the machine's addresses from it.</summary>
+    public void Observe(ReadOnlySpan<byte> frame)
     {
-        IReadOnlyList<byte[]> frames;
-        lock (_lock) frames = MacAnnouncement.Build(macAddress, _learner.Addresses);
-        foreach (byte[] frame in frames) backEnd.TrySend(frame);
+        lock (_lock) _learner.Observe(frame);
     }
+
+    /// <summary>Tells switches and neighbours where the machine's address is now; false when this server does not pass its frames.</summary>
+    public bool Announce()
+    {
+        lock (_lock)
+        {
+            Apply(Now);
+            if (_applied is not (NicRoute.Own or NicRoute.Peer)) return false;
+            PassAnnouncement();
+            return true;
+        }
+    }
+
+    /// <summary>A frame came in through this server's back end. False: dropped.</summary>
+    public bool Receive(ReadOnlyMemory<byte> frame)
+    {
+        lock (_lock)
+        {
+            Apply(Now);
+            return _applied switch
+            {
+                NicRoute.Own => TryDeliver(frame),
+                NicRoute.Proxy => SendToPeer(NicWire.Kind.FrameIn, frame.Span),
+                _ => false,
+            };
+        }
+    }
+
+    /// <summary>A message of the peer's port came in, on a link thread. What is malformed or of another term is dropped.</summary>
+    public void OnPeerMessage(ReadOnlyMemory<byte> message)
+    {
+        if (!NicWire.TryReadHeader(message.Span, out NicWire.Kind kind, out _, out ulong term)) return;
+        ReadOnlyMemory<byte> frame = message[NicWire.HeaderBytes..];
+        lock (_lock)
+        {
+            if (kind == NicWire.Kind.Beat)
+            {
+                if (!NicWire.TryReadBeat(message.Span, term, out NicBeat beat)) return;
+                ulong now = Now;
+                _routing.Hear(beat, now);
+                Apply(now);
+                return;
+            }
+
+            Apply(Now);
+            if (term != _routing.Term) Interlocked.Increment(ref _dropped);
+            else if (kind == NicWire.Kind.FrameOut) PassForLeader(frame.Span);
+            else if (_routing.Role == NicRole.Leading && TryDeliver(frame)) Interlocked.Increment(ref _receivedByPeer);
+        }
+    }
+
+    /// <summary>Time passed: leases end, the peer is told how this server's NIC is.</summary>
+    public void Tick()
+    {
+        lock (_lock)
+        {
+            ulong now = Now;
+            UpdateOwn(now);
+            SendBeat(now);
+        }
+    }
+
+    /// <summary>The back end's state may have changed.</summary>
+    public void NoteBackEnd()
+    {
+        lock (_lock) UpdateOwn(Now);
+    }
+
+    /// <summary>A delivered frame was taken by the coordinator.</summary>
+    public void NoteTaken() => Interlocked.Decrement(ref _waitingFrames);
+
+    /// <summary>Puts a new back end, started and with its gate closed, in the place of one that is lost.</summary>
+    public void Replace(INicBackEnd backEnd)
+    {
+        INicBackEnd lost;
+        lock (_lock)
+        {
+            lost = _backEnd;
+            Volatile.Write(ref _backEnd, backEnd);
+            backEnd.SetOpen(IsGateOpen(_applied));
+            UpdateOwn(Now);
+        }
+
+        lost.Dispose(); // outside: it waits for its thread, which may wait for the lock
+    }
+
+    /// <summary>What an operator sees.</summary>
+    public (NicRole Role, NicRoute Route, bool IsOwnGood) View
+    {
+        get
+        {
+            lock (_lock) return (_routing.Role, _routing.Route(Now), _routing.IsOwnGood);
+        }
+    }
+
+    /// <summary>Leading: the follower's NIC is the better one.</summary>
+    public bool IsPeerBetter
+    {
+        get
+        {
+            lock (_lock) return _routing.IsPeerBetter;
+        }
+    }
+
+    /// <summary>Closes the back end.</summary>
+    public void Dispose() => BackEnd.Dispose();
+
+    private static bool IsGateOpen(NicRoute route) => route is NicRoute.Own or NicRoute.Proxy;
+
+    private void UpdateOwn(ulong now)
+    {
+        _routing.SetOwn(_backEnd.State.Condition == NicCondition.Good, now);
+        Apply(now);
+    }
+
+    // Carries the decision out: the gate first, then words.
+    private void Apply(ulong now)
+    {
+        NicRoute route = _routing.Route(now);
+        if (route == _applied) return;
+        _applied = route;
+        _backEnd.SetOpen(IsGateOpen(route));
+        SendBeat(now);
+        // At once, before any other frame of the new way; the actor repeats it.
+        if (route is NicRoute.Own or NicRoute.Peer) PassAnnouncement();
+        RouteChanged(route);
+    }
+
+    private void PassAnnouncement()
+    {
+        foreach (byte[] frame in MacAnnouncement.Build(_macAddress, _learner.Addresses)) PassOut(frame);
+    }
+
+    private void PassOut(ReadOnlySpan<byte> frame)
+    {
+        Apply(Now);
+        if (_applied == NicRoute.Own) _backEnd.TrySend(frame);
+        else if (_applied == NicRoute.Peer && SendToPeer(NicWire.Kind.FrameOut, frame)) Interlocked.Increment(ref _sentByPeer);
+        else if (_applied != NicRoute.Peer) Interlocked.Increment(ref _dropped);
+    }
+
+    private void PassForLeader(ReadOnlySpan<byte> frame)
+    {
+        if (_applied == NicRoute.Proxy) _backEnd.TrySend(frame);
+        else Interlocked.Increment(ref _dropped);
+    }
+
+    private bool TryDeliver(ReadOnlyMemory<byte> frame)
+    {
+        if (Interlocked.Increment(ref _waitingFrames) > MaxWaitingFrames)
+        {
+            Interlocked.Decrement(ref _waitingFrames);
+            Interlocked.Increment(ref _dropped);
+            return false;
+        }
+
+        Deliver(frame);
+        return true;
+    }
+
+    private bool SendToPeer(NicWire.Kind kind, ReadOnlySpan<byte> frame)
+    {
+        Span<byte> head = stackalloc byte[NicWire.HeaderBytes];
+        NicWire.WriteHeader(head, kind, _index, _routing.Term);
+        if (_link.TrySend(head, frame, onEveryPath: false)) return true;
+        Interlocked.Increment(ref _dropped);
+        return false;
+    }
+
+    // On every path: a beat is small, and the first to arrive counts.
+    private void SendBeat(ulong now)
+    {
+        Span<byte> message = stackalloc byte[NicWire.BeatBytes];
+        NicWire.WriteBeat(message, _index, _routing.MakeBeat(now));
+        _link.TrySend(message, default, onEveryPath: true);
+    }
+}
+
+/// <summary>The way to the peer's ports of the same machine. Never waits.</summary>
+public interface INicPeerLink
+{
+    /// <summary>Sends one message, of two parts; false when no path took it.</summary>
+    bool TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool onEveryPath);
 }

@@ -12,9 +12,6 @@ internal sealed partial class LeaderRole
 
     // Done on one copy and not known to be done on the other. Ordered, so that the bound drops the oldest.
     private readonly SortedSet<FlushId> _ownFlushes = new(FlushOrder), _peerFlushes = new(FlushOrder);
-
-    // Told to the shell to end, but in no round yet: whoever leads next must hear again that this copy is stable.
-    private readonly SortedSet<FlushId> _endedFlushes = new(FlushOrder);
     private int _pace = -1;
     private ulong _slowSinceNs;
 
@@ -71,7 +68,7 @@ internal sealed partial class LeaderRole
 
     private void OnOwnFlush(FlushId flush)
     {
-        if (!Holds || _peerFlushes.Remove(flush)) CompleteFlush(flush);
+        if (!Holds || _peerFlushes.Remove(flush)) Context.Emit(new CompleteFlush(flush));
         else AddBounded(_ownFlushes, flush);
     }
 
@@ -79,35 +76,23 @@ internal sealed partial class LeaderRole
     {
         foreach (FlushId flush in flushes)
         {
-            if (_ownFlushes.Remove(flush)) CompleteFlush(flush);
-            else if (!_endedFlushes.Contains(flush)) AddBounded(_peerFlushes, flush);
+            if (_ownFlushes.Remove(flush)) Context.Emit(new CompleteFlush(flush));
+            else AddBounded(_peerFlushes, flush);
         }
     }
 
     // One copy is all there is.
     private void CompleteAllFlushes()
     {
-        foreach (FlushId flush in _ownFlushes) CompleteFlush(flush);
+        foreach (FlushId flush in _ownFlushes) Context.Emit(new CompleteFlush(flush));
         _ownFlushes.Clear();
         _peerFlushes.Clear();
-    }
-
-    private void CompleteFlush(FlushId flush)
-    {
-        Context.Emit(new CompleteFlush(flush));
-        AddBounded(_endedFlushes, flush);
     }
 
     // The guest has heard of them: what the peer still repeats is old.
     private void ForgetFlushes(ImmutableArray<MachineInput> inputs)
     {
-        foreach (MachineInput input in inputs)
-        {
-            if (input is not BlockCompleted completed) continue;
-            var flush = new FlushId(completed.DiskIndex, completed.RequestId);
-            _peerFlushes.Remove(flush);
-            _endedFlushes.Remove(flush);
-        }
+        foreach (MachineInput input in inputs) if (input is BlockCompleted completed) _peerFlushes.Remove(new FlushId(completed.DiskIndex, completed.RequestId));
     }
 
     private static void AddBounded(SortedSet<FlushId> set, FlushId flush)

@@ -102,7 +102,6 @@ internal sealed partial class LeaderRole
         InvariantViolatedException.Require(_gate.IsEmpty && _open.RoundCount == 0, "Nothing is held and no record is open when the lead is handed over.");
         Context.Emit(new StopStreaming(_stream!.Id));
         Context.Become(new FollowerRole(Context, new StreamId(configuration.Term, 0), configuration.Leader, isMember: true,
-            new ReceiveWindow(_open.NextRound, Settings.MaxStoredRecords), _open.NextRound,
-            Settings.Bug == PlantedBug.ForgetEndedFlushes ? _ownFlushes : _ownFlushes.Concat(_endedFlushes)));
+            new ReceiveWindow(_open.NextRound, Settings.MaxStoredRecords), _open.NextRound, _ownFlushes));
     }
 }

@@ -23,5 +23,4 @@ internal enum PlantedBug
     ArbiterRepliesBeforeStored,
     BootDespiteLivePeer,
     KeepReleasedOutputs,
-    ForgetEndedFlushes,
 }

@@ -66,19 +66,6 @@ internal sealed class BoundsChecker(SimWorld world) : Checker(world)
     }
 }
 
-/// <summary>No request of the machine is forgotten: on a pair that is whole again every one has ended long since.</summary>
-internal sealed class RequestsEndChecker(SimWorld world) : Checker(world)
-{
-    private const ulong LongestNs = 150_000_000;
-
-    public override void AtEnd()
-    {
-        ToyMachine machine = World.Servers.Select(server => server.Process!).Single(process => process.IsLeading).Machine!;
-        if (machine.TimeNs - machine.OldestRequestNs > LongestNs)
-            Fail("requests end", $"request {machine.PendingRequests.First()} has not ended for {(machine.TimeNs - machine.OldestRequestNs) / 1_000_000} ms");
-    }
-}
-
 /// <summary>Disks are a mirror: when nothing is in flight any more, both copies are equal.</summary>
 internal sealed class MirrorChecker(SimWorld world) : Checker(world)
 {

@@ -20,7 +20,6 @@ internal sealed class ToyMachine
     private readonly ulong[] _pageSums = new ulong[PageCount]; // kept along with writes: what a self-check compares with
     private readonly bool[] _dirty = new bool[PageCount];
     private readonly SortedDictionary<ulong, BlockRequested> _pending = [];
-    private readonly SortedDictionary<ulong, ulong> _askedAtNs = [];
     private ulong _nextRequest = 1, _served, _entropyRequest;
 
     public ToyMachine(ulong life)
@@ -37,9 +36,6 @@ internal sealed class ToyMachine
     public ulong Accumulator { get; private set; }
     public ulong NextTimerNs { get; private set; }
     public IReadOnlyCollection<BlockRequested> PendingRequests => _pending.Values;
-
-    /// <summary>When the oldest request that has not ended was made; now when there is none.</summary>
-    public ulong OldestRequestNs => _askedAtNs.Count == 0 ? TimeNs : _askedAtNs.First().Value;
     public ulong PendingEntropy => _entropyRequest;
 
     /// <summary>Runs a round; gives its outputs in order.</summary>
@@ -89,7 +85,6 @@ internal sealed class ToyMachine
         }
         var request = new BlockRequested(0, id, operation, offset, length, data);
         _pending.Add(id, request);
-        _askedAtNs.Add(id, TimeNs);
         outputs.Add(request);
     }
 
@@ -110,7 +105,6 @@ internal sealed class ToyMachine
                 outputs.Add(new FrameTransmitted(0, reply));
                 break;
             case BlockCompleted completed when _pending.Remove(completed.RequestId):
-                _askedAtNs.Remove(completed.RequestId);
                 Accumulator = Mix(Accumulator, completed.RequestId ^ XxHash3.HashToUInt64(completed.Data.Span));
                 break;
             case EntropyArrived entropy when entropy.RequestId == _entropyRequest:
@@ -224,7 +218,6 @@ internal sealed class ToyMachine
         foreach (BlockRequested request in _pending.Values)
         {
             writer.U64(request.RequestId);
-            writer.U64(_askedAtNs[request.RequestId]);
             writer.U8((byte)request.Operation);
             writer.U64(request.OffsetBytes);
             writer.U64(request.LengthBytes);
@@ -240,11 +233,9 @@ internal sealed class ToyMachine
         (_nextRequest, _served, _entropyRequest) = (reader.U64(), reader.U64(), reader.U64());
         ulong count = reader.U64();
         _pending.Clear();
-        _askedAtNs.Clear();
         for (ulong i = 0; i < count; i++)
         {
             ulong id = reader.U64();
-            _askedAtNs.Add(id, reader.U64());
             _pending.Add(id, new BlockRequested(0, id, (BlockOperation)reader.U8(), reader.U64(), reader.U64(), reader.Bytes(BlockBytes).ToArray()));
         }
         reader.End();

@@ -1,0 +1,202 @@
+# shellcheck shell=bash disable=SC2154 # what scripts/bench defines
+# the network as a client sees it: simplex, duplex received, duplex verified and QEMU, in one run
+#
+# scripts/bench network [--only WORD]... [--count N] [--bytes N] [--runs K] [--output json|FILE]
+#
+#   --only WORD   simplex, received, verified or qemu; again for more (default: all four)
+#   --count N     pings and requests measured (default 500)
+#   --bytes N     bytes of each bulk transfer (default 16777216)
+#
+# A client in the lab (scripts/lab) talks to the same guest behind the same TAP in the same bridge: ICMP echo, one-line
+# requests and responses over one TCP connection, bulk into and out of the guest over TCP. Medians of the runs; latencies
+# in microseconds, bulk in MB (10^6 bytes) per second. Needs root. A busy host makes the tails its own.
+
+readonly network_kinds=(simplex received verified qemu)
+readonly network_rows=(ping_p50 ping_p99 tcp_p50 tcp_p99 in out)
+readonly network_guest_address=10.77.10.50 network_mac=52:54:00:77:0a:32
+
+network_only=()
+network_count=500
+network_bytes=16777216
+while [ $# -gt 0 ]; do
+    bench_option "$@"
+    if [ "$bench_used" -gt 0 ]; then
+        shift "$bench_used"
+        continue
+    fi
+    case $1 in
+        --only)
+            case ${2:-} in
+                simplex | received | verified | qemu) network_only+=("$2") ;;
+                *) die "$exit_operator" "--only is '${2:-}'; allowed is simplex, received, verified or qemu" ;;
+            esac
+            ;;
+        --count)
+            [[ ${2:-} =~ ^[1-9][0-9]{0,4}$ ]] || die "$exit_operator" "--count is '${2:-}'; allowed is 1 to 99999"
+            network_count=$2
+            ;;
+        --bytes)
+            [[ ${2:-} =~ ^[1-9][0-9]{3,11}$ ]] || die "$exit_operator" "--bytes is '${2:-}'; allowed is 1000 to 999999999999"
+            network_bytes=$2
+            ;;
+        *) die "$exit_operator" "'$1' is not known: scripts/bench network --help" ;;
+    esac
+    shift 2
+done
+[ "${#network_only[@]}" -gt 0 ] || network_only=("${network_kinds[@]}")
+
+network_wants() {
+    local one
+    for one in "${network_only[@]}"; do [ "$one" != "$1" ] || return 0; done
+    return 1
+}
+
+is_root || die "$exit_environment" "needs root, for network namespaces and a TAP"
+require ip iproute2
+if network_wants qemu; then require qemu-system-riscv64 qemu-system-misc; fi
+network_guest=${ACTORFT_GUEST_DIR:-$actorft_root/.guest}
+"$actorft_root/scripts/fetch-guest" || exit "$exit_environment"
+build_when_needed actorft src/ActorFT.Node/ActorFT.Node.csproj src
+build_when_needed labtool tests/ActorFT.LabTool/ActorFT.LabTool.csproj src tests/ActorFT.LabTool
+network_actorft=$actorft_root/src/ActorFT.Node/bin/$build_configuration/net10.0/actorft.dll
+export ACTORFT_LABTOOL=$actorft_root/tests/ActorFT.LabTool/bin/$build_configuration/net10.0/ActorFT.LabTool.dll
+
+# What the guest serves: echo (7777), a sink (9000), a source (9001).
+readonly network_services='actorft.run=script actorft.cmd=nc%20-ll%20-p%209001%20-e%20cat%20/dev/zero&nc%20-ll%20-p%209000%20-e%20dd%20of=/dev/null%20bs=64k%20status=none'
+readonly network_append="console=ttyS0 quiet loglevel=3 actorft.ip=$network_guest_address/24 actorft.echo=7777 $network_services"
+
+scratch_make network_scratch
+network_lab=$network_scratch/lab
+lab() { "$actorft_root/scripts/lab" --lab "$network_lab" "$@"; }
+network_end() {
+    lab cleanup >/dev/null 2>&1 || true
+    scratch_remove
+}
+trap network_end EXIT
+
+# network_config COMMIT: the lab's configuration (config/lab) with this run's folders, guest and commit.
+network_config() {
+    local file
+    rm -rf "$network_scratch/config" "$network_scratch/data"
+    mkdir -p "$network_scratch/config" "$network_scratch/data"
+    for file in "$actorft_root"/config/lab/*.conf; do
+        sed -e "s#\.\./\.\./\.guest#$network_guest#g" -e "s#\.\./\.\./\.cache/lab#$network_scratch/data#g" -e "s#commit = received#commit = $1#" \
+            -e "s#^\( *append = \).*#\1\"${network_append//&/\\&}\"#" "$file" >"$network_scratch/config/$(basename "$file")"
+    done
+}
+
+node() { printf 'exec dotnet %s node --config %s' "$network_actorft" "$network_scratch/config/$1.conf"; }
+
+# network_start KIND: the guest answers pings when it returns.
+network_start() {
+    local deadline=$((SECONDS + 180)) owner=(--owner $$)
+    case $1 in
+        simplex)
+            network_config received
+            lab start "${owner[@]}" --run "arbiter=$(node arbiter)" --run "a=$(node server-a)"
+            ;;
+        received | verified)
+            network_config "$1"
+            lab start "${owner[@]}" --run "arbiter=$(node arbiter)" --run "a=$(node server-a)" --run "b=$(node server-b)"
+            ;;
+        qemu)
+            lab start "${owner[@]}" --run "a=ip tuntap add aft0 mode tap && ip link set aft0 up master br0 && exec qemu-system-riscv64 \
+                -M virt -accel tcg -smp 2 -m 256M -nographic -no-reboot -kernel '$network_guest/kernel' -initrd '$network_guest/initrd' \
+                -append '$network_append' -netdev tap,id=lan,ifname=aft0,script=no,downscript=no -device virtio-net-device,netdev=lan,mac=$network_mac"
+            ;;
+    esac
+    until lab exec client -- dotnet "$ACTORFT_LABTOOL" ping "$network_guest_address" --count 1 >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+    done
+    case $1 in
+        received | verified)
+            until grep -qs '\[protected\]' "$network_lab"/log/[ab].log; do
+                [ "$SECONDS" -lt "$deadline" ] || return 1
+                sleep 0.2
+            done
+            ;;
+    esac
+}
+
+declare -A network_values=()
+network_failed=no
+# network_take KIND ROW WORD TEXT: the number after WORD.
+network_take() {
+    local value
+    value=$(sed -n "s/.*\b$3 \([0-9.]*\).*/\1/p" <<<"$4" | tail -n 1)
+    if [ -z "$value" ]; then
+        warn "$1: $2 could not be measured: $4"
+        network_failed=yes
+        return
+    fi
+    network_values[$1,$2]+=" $value"
+}
+
+network_measure() {
+    local text tool=(lab exec client -- dotnet "$ACTORFT_LABTOOL")
+    text=$("${tool[@]}" ping "$network_guest_address" --count "$network_count" --interval-ms 5 2>&1 || true)
+    network_take "$1" ping_p50 p50_us "$text"
+    network_take "$1" ping_p99 p99_us "$text"
+    text=$("${tool[@]}" converse "$network_guest_address:7777" --output /dev/null --count "$network_count" 2>&1 || true)
+    network_take "$1" tcp_p50 p50_us "$text"
+    network_take "$1" tcp_p99 p99_us "$text"
+    text=$("${tool[@]}" bulk in "$network_guest_address:9000" --bytes "$network_bytes" 2>&1 || true)
+    network_take "$1" in mb_per_s "$text"
+    text=$("${tool[@]}" bulk out "$network_guest_address:9001" --bytes "$network_bytes" 2>&1 || true)
+    network_take "$1" out mb_per_s "$text"
+}
+
+for ((run = 1; run <= bench_runs; run++)); do
+    for kind in "${network_kinds[@]}"; do
+        network_wants "$kind" || continue
+        say "run $run of $bench_runs: $kind"
+        if network_start "$kind"; then
+            network_measure "$kind"
+        else
+            warn "$kind: the guest did not come up: $(tail -n 3 "$network_lab"/log/*.log 2>/dev/null | tr '\n' ' ')"
+            network_failed=yes
+        fi
+        lab cleanup
+    done
+done
+
+# network_median KIND ROW: with its decimals.
+network_median() {
+    # shellcheck disable=SC2086 # a list of numbers
+    printf '%s\n' ${network_values[$1,$2]:-} | sort -n | awk 'NF { v[++n] = $1 } END { if (n) printf "%s", (n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2) }'
+}
+
+network_json() {
+    local kind row first=yes inner
+    printf '{"part": "network", %s, "runs": %d, "count": %d, "bytes": %d, "results": {' "$(bench_host)" "$bench_runs" "$network_count" "$network_bytes"
+    for kind in "${network_kinds[@]}"; do
+        network_wants "$kind" || continue
+        [ "$first" = yes ] || printf ', '
+        first=no inner=yes
+        printf '"%s": {' "$kind"
+        for row in "${network_rows[@]}"; do
+            [ "$inner" = yes ] || printf ', '
+            inner=no
+            printf '"%s": %s' "$row" "$(network_median "$kind" "$row" | grep . || echo null)"
+        done
+        printf '}'
+    done
+    printf '}}'
+}
+
+if bench_write "$(network_json)"; then
+    printf '%-10s %12s %12s %12s %12s %12s %12s\n' '' 'ping p50 us' 'ping p99 us' 'tcp p50 us' 'tcp p99 us' 'in MB/s' 'out MB/s'
+    for kind in "${network_kinds[@]}"; do
+        network_wants "$kind" || continue
+        printf '%-10s' "$kind"
+        for row in "${network_rows[@]}"; do printf ' %12s' "$(network_median "$kind" "$row" | grep . || echo -)"; done
+        printf '\n'
+    done
+    for kind in received verified; do
+        if ! network_wants "$kind" || ! network_wants simplex; then continue; fi
+        printf '%s beside simplex: request and response %s times as long (p50), bulk in %s, out %s of its throughput\n' "$kind" \
+            "$(ratio "$(network_median "$kind" tcp_p50)" "$(network_median simplex tcp_p50)")" \
+            "$(ratio "$(network_median "$kind" in)" "$(network_median simplex in)")" "$(ratio "$(network_median "$kind" out)" "$(network_median simplex out)")"
+    done
+fi
+[ "$network_failed" = no ]

@@ -1,0 +1,244 @@
+using ActorFT.Cluster.Machines;
+using ActorFT.Network.Tap;
+using Xunit;
+
+namespace ActorFT.Cluster.Tests.Machines;
+
+/// <summary>Two servers' ports of one NIC with a link between them: where frames go, and that a closed gate is closed.</summary>
+public sealed class NicPortTests
+{
+    private const ulong Term = 4;
+
+    private static readonly byte[] s_mac = [0x52, 0x54, 0, 1, 2, 3];
+    private static readonly byte[] s_frame = [.. Enumerable.Range(0, 60).Select(i => (byte)i)];
+
+    private sealed class BackEnd : INicBackEnd
+    {
+        public List<string> Did { get; } = [];
+        public List<byte[]> Sent { get; } = [];
+        public string Name => "fake";
+        public NicLinkState State { get; private set; } = NicLinkState.Good;
+        public bool IsOpen { get; private set; }
+        public NicCounters Counters => default;
+        public event Action<NicLinkState>? StateChanged;
+
+        public void Break(bool isBroken)
+        {
+            State = isBroken ? new NicLinkState(NicCondition.NoCarrier, "broken") : NicLinkState.Good;
+            StateChanged?.Invoke(State);
+        }
+
+        public void Start(NicFrameReceiver receive) { }
+
+        public void SetOpen(bool open)
+        {
+            if (open != IsOpen) Did.Add(open ? "open" : "close");
+            IsOpen = open;
+        }
+
+        public bool TrySend(ReadOnlySpan<byte> frame)
+        {
+            if (!IsOpen) return false;
+            Sent.Add(frame.ToArray());
+            return true;
+        }
+
+        public void SetCarrier(bool on) => Did.Add(on ? "carrier on" : "carrier off");
+
+        public void Dispose() => Did.Add("dispose");
+    }
+
+    /// <summary>A link that keeps messages until they are carried over.</summary>
+    private sealed class Wire : INicPeerLink
+    {
+        public Queue<byte[]> Messages { get; } = [];
+        public bool IsCut { get; set; }
+
+        public bool TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool onEveryPath)
+        {
+            if (IsCut) return false;
+            Messages.Enqueue([.. head, .. body]);
+            return true;
+        }
+    }
+
+    private sealed class Side
+    {
+        public BackEnd BackEnd { get; } = new();
+        public Wire Out { get; } = new();
+        public List<byte[]> Delivered { get; } = [];
+        public NicPort Port { get; }
+
+        public Side(ulong returnAfterNs)
+        {
+            Port = new NicPort(0, s_mac, BackEnd, new NicRoutingSettings { ReturnAfterNs = returnAfterNs }, Out);
+            Port.Deliver = frame => Delivered.Add(frame.ToArray());
+        }
+    }
+
+    private readonly Side _leader, _follower;
+
+    public NicPortTests()
+    {
+        (_leader, _follower) = (new Side(0), new Side(0));
+        _leader.Port.SetRole(NicRole.Leading, Term);
+        _follower.Port.SetRole(NicRole.Following, Term);
+        Carry();
+        _leader.BackEnd.Sent.Clear(); // the announcement
+    }
+
+    private void Carry()
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            _leader.Port.Tick();
+            _follower.Port.Tick();
+            Deliver();
+        }
+    }
+
+    private void Deliver()
+    {
+        while (_leader.Out.Messages.Count + _follower.Out.Messages.Count > 0)
+        {
+            if (_leader.Out.Messages.TryDequeue(out byte[]? toFollower)) _follower.Port.OnPeerMessage(toFollower);
+            if (_follower.Out.Messages.TryDequeue(out byte[]? toLeader)) _leader.Port.OnPeerMessage(toLeader);
+        }
+    }
+
+    private void BreakLeadersNic()
+    {
+        _leader.BackEnd.Break(true);
+        _leader.Port.NoteBackEnd();
+        Carry();
+        Assert.NotEmpty(_follower.BackEnd.Sent); // the announcement went the new way
+        _follower.BackEnd.Sent.Clear();
+    }
+
+    [Fact]
+    public void GoodNic_FramesPassHere_AndNothingGoesToThePeer()
+    {
+        _leader.Port.Send(s_frame);
+        Assert.Equal(s_frame, Assert.Single(_leader.BackEnd.Sent));
+        Assert.True(_leader.Port.Receive(s_frame));
+        Assert.Equal(s_frame, Assert.Single(_leader.Delivered));
+        Assert.Empty(_leader.Out.Messages);
+        Assert.False(_follower.BackEnd.IsOpen);
+        Assert.False(_follower.Port.Receive(s_frame));
+    }
+
+    [Fact]
+    public void BrokenNic_FramesLeaveAndEnterByTheFollowers()
+    {
+        BreakLeadersNic();
+        Assert.False(_leader.BackEnd.IsOpen);
+        Assert.True(_follower.BackEnd.IsOpen);
+
+        _leader.Port.Send(s_frame);
+        Deliver();
+        Assert.Empty(_leader.BackEnd.Sent);
+        Assert.Equal(s_frame, Assert.Single(_follower.BackEnd.Sent));
+
+        Assert.True(_follower.Port.Receive(s_frame));
+        Deliver();
+        Assert.Equal(s_frame, Assert.Single(_leader.Delivered));
+        Assert.Empty(_follower.Delivered);
+        Assert.Equal((1, 0), (_leader.Port.Counters.Received, _leader.Port.Counters.Dropped));
+    }
+
+    [Fact]
+    public void RepairedNic_FramesPassHereAgain_AfterTheFollowersGateIsClosed()
+    {
+        BreakLeadersNic();
+        _leader.BackEnd.Break(false);
+        _leader.Port.NoteBackEnd();
+        Assert.False(_leader.BackEnd.IsOpen); // the follower has not said yet that it has shut
+        Carry();
+        Assert.True(_leader.BackEnd.IsOpen);
+        Assert.False(_follower.BackEnd.IsOpen);
+        _leader.Port.Send(s_frame);
+        Assert.Equal(s_frame, _leader.BackEnd.Sent[^1]);
+    }
+
+    [Fact]
+    public void FramesOfAnotherTerm_AreDropped()
+    {
+        BreakLeadersNic();
+        _leader.Port.Send(s_frame); // under way
+        _follower.Port.SetRole(NicRole.Leading, Term + 1);
+        int before = _follower.BackEnd.Sent.Count; // its own announcement
+        Deliver();
+        Assert.Equal(before, _follower.BackEnd.Sent.Count);
+        Assert.Equal(1, _follower.Port.Counters.Dropped);
+    }
+
+    [Fact]
+    public void FrameForTheProxy_ThatWasNotAsked_IsDropped()
+    {
+        byte[] message = new byte[NicWire.HeaderBytes + s_frame.Length];
+        NicWire.WriteHeader(message, NicWire.Kind.FrameOut, 0, Term);
+        s_frame.CopyTo(message, NicWire.HeaderBytes);
+        _follower.Port.OnPeerMessage(message);
+        Assert.Empty(_follower.BackEnd.Sent);
+    }
+
+    [Fact]
+    public void Fence_ClosesTheGate_ThenTheCarrier()
+    {
+        _leader.BackEnd.Did.Clear();
+        _leader.Port.SetRole(NicRole.None, 0);
+        Assert.Equal(["close", "carrier off"], _leader.BackEnd.Did);
+        _leader.Port.Send(s_frame);
+        Assert.Empty(_leader.BackEnd.Sent);
+    }
+
+    [Fact]
+    public void ProxyThatIsFenced_ShutsAtOnce()
+    {
+        BreakLeadersNic();
+        _follower.Port.SetRole(NicRole.None, 0);
+        Assert.False(_follower.BackEnd.IsOpen);
+    }
+
+    [Fact]
+    public void CoordinatorThatTakesNothing_GetsABoundedNumberOfFrames()
+    {
+        for (int i = 0; i < 5_000; i++) _leader.Port.Receive(s_frame);
+        Assert.Equal(1024, _leader.Delivered.Count);
+        Assert.Equal(5_000 - 1024, _leader.Port.Counters.Dropped);
+        _leader.Port.NoteTaken();
+        Assert.True(_leader.Port.Receive(s_frame));
+    }
+
+    [Fact]
+    public void LostBackEnd_IsReplaced_WithTheGateAsItMustBe()
+    {
+        BackEnd anew = new();
+        _leader.Port.Replace(anew);
+        Assert.True(anew.IsOpen);
+        Assert.Contains("dispose", _leader.BackEnd.Did);
+        _leader.Port.Send(s_frame);
+        Assert.Single(anew.Sent);
+    }
+
+    [Fact]
+    public void Announcement_GoesTheWayOfTheFrames()
+    {
+        Assert.True(_leader.Port.Announce());
+        Assert.NotEmpty(_leader.BackEnd.Sent);
+        Assert.False(_follower.Port.Announce());
+        BreakLeadersNic();
+        Assert.True(_leader.Port.Announce());
+        Deliver();
+        Assert.NotEmpty(_follower.BackEnd.Sent);
+    }
+
+    [Fact]
+    public void CutLink_FramesAreDroppedAndCounted()
+    {
+        BreakLeadersNic();
+        _leader.Out.IsCut = true;
+        _leader.Port.Send(s_frame);
+        Assert.Equal(1, _leader.Port.Counters.Dropped);
+    }
+}

@@ -1,0 +1,133 @@
+using ActorFT.EndToEnd.Scripts;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace ActorFT.EndToEnd.Lab;
+
+/// <summary>
+/// One established TCP connection to a service in the machine, through every fault that the pair survives. Each kind once;
+/// ACTORFT_EPISODES=N: N times each, in random order (ACTORFT_SEED replays one).
+/// </summary>
+[Collection("pairs")]
+public sealed class ConnectionTests(ITestOutputHelper output)
+{
+    private static readonly string[] s_kinds =
+        ["leader killed", "leader frozen", "leader cut off", "leader's NIC cut", "link 0 cut", "link 1 cut", "arbiter killed", "follower killed", "hand-over"];
+
+    private readonly Dictionary<string, List<double>> _pausesMs = [];
+    private string _leader = "";
+    private int _moves;
+
+    [LabFact]
+    public void EstablishedConnection_OutlivesEveryFault_NothingLostOrRepeated_AndOneServerSpeaksAtATime()
+    {
+        int times = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_EPISODES"), out int count) ? count : 1;
+        int seed = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_SEED"), out int given) ? given : times == 1 ? 1 : Environment.TickCount;
+        string[] episodes = [.. Enumerable.Repeat(s_kinds, times).SelectMany(kinds => kinds)];
+        if (times > 1) new Random(seed).Shuffle(episodes);
+        output.WriteLine($"seed {seed}");
+
+        using LabPair pair = new LabPair().Start();
+        pair.Lab("sniff", "start", "--mac", LabPair.MachineMac);
+        _leader = pair.WaitUntilProtected((0, 0));
+        using Conversation conversation = new(pair, LabPair.MachineAddress + ":7777");
+        conversation.GoesOn("before any fault");
+        foreach (string kind in episodes)
+        {
+            int from = conversation.Count;
+            Break(kind, pair, conversation);
+            conversation.GoesOn("after " + kind);
+            double longest = conversation.LongestMs(from);
+            (_pausesMs.TryGetValue(kind, out List<double>? pauses) ? pauses : _pausesMs[kind] = []).Add(longest);
+            output.WriteLine($"{kind}: {conversation.Count - from} responses, longest pause {longest:F0} ms; {_leader} leads");
+        }
+
+        int answered = conversation.End();
+        pair.Lab("sniff", "stop");
+        CommandResult report = pair.TryLab("sniff", "report", "--mac", LabPair.MachineMac, "--max-moves", $"{_moves}");
+        output.WriteLine($"{answered} responses on one connection; {_moves} moves of the machine between the servers' ports:\n{report.Output}");
+        foreach ((string kind, List<double> pauses) in _pausesMs) output.WriteLine($"longest pause, {kind}: {pauses.Max():F0} ms");
+        Assert.True(report.ExitCode == 0, $"{report.Errors}\n{report.Output}\n{pair.AllLogs}");
+        Assert.DoesNotContain("missed", report.Errors, StringComparison.Ordinal);
+    }
+
+    private void Break(string kind, LabPair pair, Conversation conversation)
+    {
+        string follower = LabPair.Other(_leader);
+        switch (kind)
+        {
+            case "leader killed":
+                TakesOver(pair, conversation, () => pair.Lab("kill", _leader), () => pair.Lab("start", _leader));
+                break;
+            case "leader frozen":
+                TakesOver(pair, conversation, () => pair.Lab("freeze", _leader), () => pair.Lab("thaw", _leader));
+                break;
+            case "leader cut off":
+                TakesOver(pair, conversation, () => pair.Lab("cut", _leader), () => pair.Lab("heal"));
+                break;
+            case "leader's NIC cut": NicOnly(pair, conversation); break;
+            case "link 0 cut" or "link 1 cut":
+                string link = kind == "link 0 cut" ? "ft0" : "ft1";
+                (int downs, int ups) = (pair.CountOf(_leader, "link-down"), pair.CountOf(_leader, "link-up"));
+                pair.Lab("cut", link);
+                pair.WaitUntilSaid(_leader, "link-down", downs);
+                conversation.GoesOn(kind);
+                pair.Lab("heal", link);
+                pair.WaitUntilSaid(_leader, "link-up", ups);
+                break;
+            case "arbiter killed":
+                pair.Lab("kill", "arbiter");
+                conversation.GoesOn(kind);
+                pair.Lab("start", "arbiter");
+                break;
+            case "follower killed":
+                Exposed(pair, conversation, () => pair.Lab("kill", follower), () => pair.Lab("start", follower));
+                break;
+            case "hand-over":
+                TakesOver(pair, conversation, () =>
+                {
+                    CommandResult result = pair.HandOver();
+                    Assert.True(result.ExitCode == 0, $"{result.Errors} {result.Output}\n{pair.AllLogs}");
+                }, () => { });
+                break;
+        }
+    }
+
+    // The other server leads, and the former leader follows once it may.
+    private void TakesOver(LabPair pair, Conversation conversation, Action strike, Action repair)
+    {
+        string survivor = LabPair.Other(_leader);
+        int led = pair.CountOf(survivor, "leading");
+        (int, int) protections = pair.ProtectedCounts;
+        strike();
+        pair.WaitUntilSaid(survivor, "leading", led);
+        conversation.GoesOn("while alone");
+        repair();
+        string leader = pair.WaitUntilProtected(protections);
+        Assert.Equal(survivor, leader);
+        _leader = leader;
+        _moves++;
+    }
+
+    private void Exposed(LabPair pair, Conversation conversation, Action strike, Action repair)
+    {
+        (int, int) protections = pair.ProtectedCounts;
+        strike();
+        conversation.GoesOn("while alone");
+        repair();
+        Assert.Equal(_leader, pair.WaitUntilProtected(protections));
+    }
+
+    // No failover: the frames go round by the other server, and come back.
+    private void NicOnly(LabPair pair, Conversation conversation)
+    {
+        int rerouted = pair.CountOf(_leader, "nic-rerouted"), back = pair.CountOf(_leader, "nic-back"), led = pair.CountOf(LabPair.Other(_leader), "leading");
+        pair.Lab("cut", _leader + ".lan");
+        pair.WaitUntilSaid(_leader, "nic-rerouted", rerouted);
+        conversation.GoesOn("while the leader's NIC is cut");
+        pair.Lab("heal", _leader + ".lan");
+        pair.WaitUntilSaid(_leader, "nic-back", back);
+        Assert.Equal(led, pair.CountOf(LabPair.Other(_leader), "leading"));
+        _moves += 2;
+    }
+}
