@@ -82,12 +82,24 @@ public sealed class ManagementServer : IAsyncDisposable
         try
         {
             await app.StartAsync().ConfigureAwait(false);
+            _ = WarmUpAsync(server.Url);
             return server;
         }
         catch (IOException e)
         {
             await server.DisposeAsync().ConfigureAwait(false);
             throw new EnvironmentException($"The HTTP endpoint cannot listen at akka.management.http {address}: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}.", e);
+        }
+    }
+
+    // The first request compiles what it runs. Better now than when somebody asks in an emergency, on a server that has all hands full.
+    private static async Task WarmUpAsync(string url)
+    {
+        using HttpClient client = new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(url), Timeout = TimeSpan.FromSeconds(30) };
+        foreach (string path in new[] { "/ft/status", "/ft/events", "/metrics" })
+        {
+            try { await client.GetStringAsync(path).ConfigureAwait(false); }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException) { return; }
         }
     }
 

@@ -84,6 +84,16 @@ public sealed class PairStatusTests
     }
 
     [Fact]
+    public void Links_to_a_server_that_is_gone_are_no_work_of_their_own()
+    {
+        NodeStatus a = Statuses.Server("server-a", Statuses.Replica("Leading"));
+        LinkStatus[] down = [.. a.Links.Select(link => link with { State = ComponentState.Failed, Reason = "nobody listens there." })];
+        PairStatus status = Build(Statuses.Pair(a with { Links = down }, bAgeMs: 9_000));
+        Assert.Contains("FT link ft0 on server-a: Failed, nobody listens there.", status.Problems);
+        Assert.DoesNotContain(status.NextSteps, step => step.Contains("FT link", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void What_is_old_is_never_the_present()
     {
         PairStatus status = Build(Statuses.Pair(Statuses.Server("server-a", Statuses.Replica("Following")), Statuses.Server("server-b", Statuses.Replica("Leading")), bAgeMs: 3_001));

@@ -214,7 +214,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
         bool isUp = path.Status.State == LinkPathState.Up;
         FaultProtocol.Report report = isUp
             ? new("link-up", FaultSeverity.Info, "", path.Name, $"FT link {path.Name} is up.", "", null, "link-down")
-            : new("link-down", FaultSeverity.Warning, "", path.Name, $"FT link {path.Name}: {path.Status.Reason}.", "the other links carry on");
+            : new("link-down", FaultSeverity.Warning, "", path.Name, $"FT link {path.Name}: {path.Status.Reason.TrimEnd('.')}.", "the other links carry on");
         if (isUp || wasKnown) Context.ActorSelection($"/user/{Faults.FaultManagerActor.Name}").Tell(report);
     }
 

@@ -6,7 +6,11 @@ namespace ActorFT.Management.Pair;
 /// <summary>The verdict on a pair, what is wrong, and what a person should do about it.</summary>
 internal static class PairJudge
 {
-    private sealed record Finding(PairHealth Health, string Problem, string Step);
+    private sealed record Finding(PairHealth Health, string Problem, string Step)
+    {
+        // A reason may or may not end with a full stop of its own.
+        public string Problem { get; } = Problem.TrimEnd('.') + ".";
+    }
 
     /// <summary>Fills in health, summary, problems and next steps.</summary>
     public static PairStatus Judge(PairStatus status)
@@ -91,9 +95,17 @@ internal static class PairJudge
 
     private static IEnumerable<Finding> Components(PairStatus status)
     {
+        // Links to a server that is not there are down because of it: one thing to do, not three.
+        bool isPeerThere = status.Nodes.Where(node => node.Role == "server").All(node => node.IsCurrent);
         foreach (NodeView node in status.Nodes.Where(node => node.IsCurrent))
+        {
             foreach (LinkStatus link in node.Links.Where(link => link.State != ComponentState.Good))
-                yield return new(PairHealth.Degraded, $"FT link {link.Name} on {node.Name}: {link.State}, {link.Reason}.", $"Check the cable, port and switch of FT link {link.Name}.");
+            {
+                yield return new(PairHealth.Degraded, $"FT link {link.Name} on {node.Name}: {link.State}, {link.Reason}.",
+                    isPeerThere ? $"Check the cable, port and switch of FT link {link.Name}." : "");
+            }
+        }
+
         foreach (MachineView machine in status.Machines)
         {
             foreach (ReplicaView replica in machine.Replicas.Where(replica => replica.IsCurrent))

@@ -45,7 +45,7 @@ internal sealed class NodeClient : IDisposable
 
     /// <summary>The pair's status, from whoever knows most.</summary>
     /// <param name="withFaults">How many of the latest faults to fetch with it; 0 for none.</param>
-    /// <exception cref="UnreachableException">Nobody answers.</exception>
+    /// <exception cref="PairUnreachableException">Nobody answers.</exception>
     public async Task<PairAnswer> GetPairAsync(int withFaults = 0)
     {
         using CancellationTokenSource limit = new(AnswerLimit);
@@ -63,7 +63,7 @@ internal sealed class NodeClient : IDisposable
 
         (Uri Url, NodeAnswer? Answer, string Why)[] ended = [.. asked.Where(one => one.IsCompletedSuccessfully).Select(one => one.Result)];
         NodeAnswer[] answers = [.. ended.Where(one => one.Answer is not null).Select(one => one.Answer!)];
-        if (answers.Length == 0) throw new UnreachableException($"No node answers: {string.Join("; ", ended.Select(one => $"{Shown(one.Url)} {one.Why}"))}.");
+        if (answers.Length == 0) throw new PairUnreachableException($"No node answers: {string.Join("; ", ended.Select(one => $"{Shown(one.Url)} {one.Why}"))}.");
         NodeAnswer best = answers.OrderByDescending(Knowledge).First();
         FaultProtocol.Entry[]? history = faults.TryGetValue(best.Url, out Task<FaultProtocol.Entry[]?>? asking) ? await asking.ConfigureAwait(false) : null;
         return new PairAnswer(best, answers, [.. Urls.Except(answers.Select(answer => answer.Url))], history);
@@ -104,7 +104,7 @@ internal sealed class NodeClient : IDisposable
     }
 
     /// <summary>The history as one node knows it.</summary>
-    /// <exception cref="UnreachableException">Nobody answers.</exception>
+    /// <exception cref="PairUnreachableException">Nobody answers.</exception>
     public async Task<(EventHistory History, string Json)> GetHistoryAsync(int limit)
     {
         PairAnswer pair = await GetPairAsync().ConfigureAwait(false);
@@ -122,7 +122,7 @@ internal sealed class NodeClient : IDisposable
             }
         }
 
-        throw new UnreachableException("The nodes answer, but none gives its history of events.");
+        throw new PairUnreachableException("The nodes answer, but none gives its history of events.");
     }
 
     /// <summary>Opens a stream; null when this node does not give it.</summary>
@@ -148,7 +148,7 @@ internal sealed class NodeClient : IDisposable
     /// <param name="body">The request's body, or null.</param>
     /// <param name="preferred">Picks the server to ask from the status; empty for any.</param>
     /// <returns>The code, and the answer's sentence.</returns>
-    /// <exception cref="UnreachableException">No server answers.</exception>
+    /// <exception cref="PairUnreachableException">No server answers.</exception>
     public async Task<(HttpStatusCode Code, string Sentence)> ChangeAsync(string path, ActionRequest? body, Func<PairStatus, string> preferred)
     {
         string token = ReadToken();
@@ -156,7 +156,7 @@ internal sealed class NodeClient : IDisposable
         string wanted = preferred(pair.Best.Status);
         NodeAnswer server = pair.All.Where(answer => answer.Status.Nodes.Any(node => node.Name == answer.Status.AnsweredBy && node.Role == "server"))
             .OrderByDescending(answer => answer.Status.AnsweredBy == wanted).FirstOrDefault()
-            ?? throw new UnreachableException("No server answers; the arbiter alone can change nothing.");
+            ?? throw new PairUnreachableException("No server answers; the arbiter alone can change nothing.");
         HttpContent content = new ByteArrayContent(body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body, Json.Ft));
         if (body is not null) content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         return await PostAsync(server.Url, path, content, token).ConfigureAwait(false);
@@ -175,11 +175,11 @@ internal sealed class NodeClient : IDisposable
         }
         catch (OperationCanceledException)
         {
-            throw new UnreachableException($"{Shown(url)} did not answer in {s_actionLimit.TotalSeconds:0} s; it is not known whether it was done. Look at the status before asking again.");
+            throw new PairUnreachableException($"{Shown(url)} did not answer in {s_actionLimit.TotalSeconds:0} s; it is not known whether it was done. Look at the status before asking again.");
         }
         catch (HttpRequestException e)
         {
-            throw new UnreachableException($"{Shown(url)} broke off: {e.Message.TrimEnd('.')}. Look at the status before asking again.");
+            throw new PairUnreachableException($"{Shown(url)} broke off: {e.Message.TrimEnd('.')}. Look at the status before asking again.");
         }
     }
 

@@ -53,12 +53,12 @@ internal sealed class OperateCommand
         {
             return action();
         }
-        catch (Exception e) when (e is UnreachableException or OperatorException or EnvironmentException or IOException)
+        catch (Exception e) when (e is PairUnreachableException or OperatorException or EnvironmentException or IOException)
         {
             string sentence = HostFile.OneLine(e.Message);
             if (isJson) Print(JsonSerializer.Serialize(new Refusal(sentence), Json.Ft));
             Notices.Say(sentence);
-            return e is UnreachableException ? OperateExitCode.Unreachable : OperateExitCode.Usage;
+            return e is PairUnreachableException ? OperateExitCode.Unreachable : OperateExitCode.Usage;
         }
     }
 

@@ -19,7 +19,12 @@ internal static class StatusScreen
         console.MarkupLine(Words.Safe(status.Summary));
         console.WriteLine();
         console.Write(Nodes(status));
-        if (status.Nodes.Any(node => node.Links.Length != 0)) console.Write(Links(status));
+        if (status.Nodes.Any(node => node.Links.Length != 0))
+        {
+            console.WriteLine();
+            console.Write(Links(status));
+        }
+
         foreach (MachineView machine in status.Machines) WriteMachine(console, machine);
         WriteFaults(console, answer.Faults);
         if (status.Problems.Length > 1)

@@ -113,7 +113,7 @@ internal static class ConsoleCommand
         {
             PairAnswer pair;
             try { pair = await client.GetPairAsync().ConfigureAwait(false); }
-            catch (UnreachableException) { return false; }
+            catch (PairUnreachableException) { return false; }
             string server = pair.All.SelectMany(answer => answer.Status.Machines).Where(one => one.Name == machine && one.Leader.Length != 0).MaxBy(one => one.Term)?.Leader ?? "";
             if (server.Length == 0) return false;
             Uri?[] places = [pair.All.FirstOrDefault(answer => answer.Status.AnsweredBy == server)?.Url, EndpointOf(pair, server)];
@@ -191,7 +191,7 @@ internal static class ConsoleCommand
                 Notices.Say(sentence);
                 return true; // typing again would be refused again
             }
-            catch (UnreachableException)
+            catch (PairUnreachableException)
             {
                 // It may have been typed: a key twice is worse than a key lost.
                 return true;

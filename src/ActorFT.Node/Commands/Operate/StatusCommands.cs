@@ -178,7 +178,7 @@ internal static class StatusCommands
         {
             foreach (FaultProtocol.Entry entry in (await client.GetHistoryAsync(100).ConfigureAwait(false)).History.Entries.Where(entry => known.Add(entry.Id))) show(entry);
         }
-        catch (UnreachableException)
+        catch (PairUnreachableException)
         {
             // the stream says more than a history that cannot be had
         }

@@ -1,4 +1,4 @@
 namespace ActorFT.Node.Operate;
 
 /// <summary>No node answered; the message says which were asked.</summary>
-internal sealed class UnreachableException(string message) : Exception(message);
+internal sealed class PairUnreachableException(string message) : Exception(message);
