@@ -17,7 +17,7 @@ bad() { demo_clear; printf '  %s✗ %s%s\n' "$red" "$*" "$plain"; }
 typed() { demo_clear; printf '  %s$ %s%s\n' "$dim" "$*" "$plain"; }
 
 # demo_count FILE PATTERN: how many lines match.
-demo_count() { grep -c -e "$2" "$1" 2>/dev/null || true; }
+demo_count() { local count; count=$(grep -c -a -e "$2" "$1" 2>/dev/null) || true; echo "${count:-0}"; }
 
 # The state of the client, as its status file has it: acknowledged, waiting ms, longest wait of this episode in ms.
 client_state() { read -r acknowledged waiting_ms longest_ms <"$work/status" 2>/dev/null || acknowledged=0 waiting_ms=0 longest_ms=0; }

@@ -2,7 +2,6 @@
 # A pair in the lab (scripts/lab): its configuration files, and one NIC of the machine on the LAN.
 #
 #   lab_pair_write FOLDER MEMORY INITRD APPEND   FOLDER/{server-a,server-b,arbiter}.conf
-#   lab_pair_taps LAB                            the TAPs that stand behind the machine's NIC on both servers
 #   lab_pair_start LAB FOLDER PROGRAM...         the lab with all three nodes; ends with this script
 #
 # Addresses: scripts/lab --help. The machine is $lab_machine_address, in the LAN of the lab's client.
@@ -29,7 +28,7 @@ actorft {
     kernel = "$4", initrd = "$5"
     append = "$6"
     console = "file:$1/server-$2.console"
-    nics = [ { name = lan, back-end = "tap:$lab_tap" } ]
+    nics = [ { name = lan, back-end = "tap:$lab_tap", bridge = br0, uplink = lan, return-after = 2 s } ]
   } ]
 }
 akka.management.http { hostname = "10.77.0.$own", port = 8551 }
@@ -50,20 +49,10 @@ akka.management.http { hostname = "10.77.0.3", port = 8551 }
 END
 }
 
-# The TAP outlives the server's process, as a host's own set-up would: a restart finds it in the bridge.
-lab_pair_taps() {
-    local server
-    for server in a b; do
-        "$actorft_root/scripts/lab" --lab "$1" exec "$server" -- sh -c \
-            "ip tuntap add $lab_tap mode tap && ip link set $lab_tap up master br0"
-    done
-}
-
 lab_pair_start() {
     local lab=$1 folder=$2 role
     shift 2
     "$actorft_root/scripts/lab" --lab "$lab" start --owner $$
-    lab_pair_taps "$lab"
     for role in arbiter server-a server-b; do
         "$actorft_root/scripts/lab" --lab "$lab" start "${role#server-}" "exec $(printf '%q ' "$@") node --config $(printf '%q' "$folder/$role.conf")"
     done
