@@ -17,8 +17,11 @@ public sealed class NodeGateway
     /// <summary>The host is asked again when its view is older than this.</summary>
     public const int RefreshMs = 100;
 
-    /// <summary>How long an answer is waited for; what is known is given after that.</summary>
+    /// <summary>How long the host's first answer is waited for, and how old a view may be while the host passes for alive.</summary>
     public static readonly TimeSpan ViewLimit = TimeSpan.FromMilliseconds(1_000);
+
+    // Once the host has let an answer fail, nobody waits long for the next: what is known is given, with its age.
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(300);
 
     // Shorter than the view's: who asks for both is answered well within two seconds.
     private static readonly TimeSpan s_historyLimit = TimeSpan.FromMilliseconds(700);
@@ -30,6 +33,7 @@ public sealed class NodeGateway
     private HostActor.PairView? _view;
     private long _viewAt = long.MinValue;
     private Task? _refresh;
+    private bool _isHung;
 
     /// <summary>Creates it over a node's actors.</summary>
     public NodeGateway(NodeConfig config, ActorSystem system, IActorRef host, IActorRef faults)
@@ -83,13 +87,16 @@ public sealed class NodeGateway
     private async Task RefreshAsync()
     {
         Task refresh;
+        bool isHung;
         lock (_lock)
         {
+            isHung = _isHung && _view is not null;
             if (_view is not null && Environment.TickCount64 - _viewAt < RefreshMs) return;
             refresh = _refresh ??= AskAsync();
         }
 
-        await refresh.ConfigureAwait(false);
+        if (isHung) await Task.WhenAny(refresh, Task.Delay(s_patience)).ConfigureAwait(false);
+        else await refresh.ConfigureAwait(false);
     }
 
     private async Task AskAsync()
@@ -98,11 +105,11 @@ public sealed class NodeGateway
         try
         {
             HostActor.PairView view = await Host.Ask<HostActor.PairView>(new HostActor.GetView(), ViewLimit).ConfigureAwait(false);
-            lock (_lock) (_view, _viewAt) = (view, Environment.TickCount64);
+            lock (_lock) (_view, _viewAt, _isHung) = (view, Environment.TickCount64, false);
         }
         catch (Exception e) when (e is AskTimeoutException or TaskCanceledException)
         {
-            // The view grows old, and every answer says how old.
+            lock (_lock) _isHung = true; // the view grows old, and every answer says how old
         }
         finally
         {
