@@ -96,9 +96,9 @@ public sealed partial class LockstepCoordinatorActor
     {
         ReplicaStatus status = _protocol.Status;
         (bool, bool) now = (status.Role == ReplicaRoleName.Leading, status.IsDuplex);
-        // A leader's term rises without a new Lead when its follower goes or comes: what the NICs agreed on ends with the old one.
-        if (_mode == Mode.Leading && status.Configuration is { } configuration && configuration.Leader == _options.Identity.Self)
-            foreach (NicPort port in _parts.NicPorts) port.SetRole(NicRole.Leading, configuration.Term);
+        // A term rises without a new Lead or Follow when a follower is taken in or left out: what the NICs agreed on ends with the old one.
+        if (_mode != Mode.None && NicRouting.RoleIn(status.Configuration, _options.Identity.Self) is { } role)
+            foreach (NicPort port in _parts.NicPorts) port.SetRole(role, status.Configuration!.Term);
         if (now != _protection) (_protection, _protectionSinceNs) = (now, Now);
         if (_protection == _toldProtection || Now - _protectionSinceNs < ProtectionSettlesNs) return;
         _toldProtection = _protection;

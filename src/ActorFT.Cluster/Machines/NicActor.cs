@@ -47,6 +47,9 @@ public sealed class NicActor : UntypedActor, IWithTimers
     /// <summary>Well below the silence after which the other server may take over.</summary>
     private const ulong MaxAnnouncementDelayNs = 250_000_000;
 
+    /// <summary>After the carrier came on, so much time to find the network before its lack is told.</summary>
+    private const ulong SettleNs = 2_000_000_000;
+
     private sealed record Announce(int Step, ulong DueNs) : MachineProtocol.ILocalMessage;
 
     private sealed record Changed : MachineProtocol.ILocalMessage
@@ -64,6 +67,7 @@ public sealed class NicActor : UntypedActor, IWithTimers
     private readonly NicPort _port;
     private readonly IActorRef _self;
     private long _sinceMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+    private ulong _settlesAtNs;
     private bool _isDownTold, _isRerouteTold;
     private string _reopenRefusal = "";
 
@@ -162,7 +166,8 @@ public sealed class NicActor : UntypedActor, IWithTimers
         (NicRole role, NicRoute route, bool isGood) = _port.View;
         NicLinkState link = _port.BackEnd.State;
         if (link.Condition == NicCondition.Failed && !Timers.IsTimerActive(nameof(ReopenDue))) Timers.StartSingleTimer(nameof(ReopenDue), new ReopenDue(), s_reopenInterval);
-        if (role == NicRole.None) return; // its carrier is off on purpose
+        if (role == NicRole.None) _settlesAtNs = MonotonicClock.NowNs + SettleNs; // its carrier is off on purpose, and a probe has no answer
+        if (role == NicRole.None || (!isGood && MonotonicClock.NowNs < _settlesAtNs)) return;
         if (_isDownTold == isGood)
         {
             _isDownTold = !isGood;

@@ -1,3 +1,5 @@
+using ActorFT.Lockstep.Terms;
+
 namespace ActorFT.Cluster.Machines;
 
 /// <summary>Which way a machine's frames go on this server.</summary>
@@ -62,6 +64,10 @@ public sealed class NicRouting(NicRoutingSettings settings)
 
     /// <summary>Whether this server's own NIC is good.</summary>
     public bool IsOwnGood => _isOwnGood;
+
+    /// <summary>The role that a configuration gives a server; null when it is no member.</summary>
+    public static NicRole? RoleIn(Lockstep.Terms.Configuration? configuration, Member self) =>
+        configuration is null ? null : configuration.Leader == self ? NicRole.Leading : configuration.Follower == self ? NicRole.Following : null;
 
     /// <summary>The replica's role, or its term, changed. A permission of another term ends here.</summary>
     public void SetRole(NicRole role, ulong term, ulong nowNs)

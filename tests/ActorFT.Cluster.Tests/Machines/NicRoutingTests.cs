@@ -1,4 +1,5 @@
 using ActorFT.Cluster.Machines;
+using ActorFT.Lockstep.Terms;
 using Xunit;
 
 namespace ActorFT.Cluster.Tests.Machines;
@@ -256,6 +257,29 @@ public sealed class NicRoutingTests
         }
 
         return (proxied, returned);
+    }
+
+    [Fact]
+    public void FollowerThatWasTakenInByANewTerm_HasThatTerm_AsItsLeaderHas()
+    {
+        Member a = new("a", 1), b = new("b", 2);
+        Lockstep.Terms.Configuration taken = new(8, b, a);
+        Assert.Equal(NicRole.Leading, NicRouting.RoleIn(taken, b));
+        Assert.Equal(NicRole.Following, NicRouting.RoleIn(taken, a));
+        Assert.Null(NicRouting.RoleIn(taken, new Member("a", 3))); // another run of that server
+        Assert.Null(NicRouting.RoleIn(null, a));
+
+        // It began to follow in the term in which its leader was alone.
+        _a.Routing.SetRole(NicRole.Following, 7, _a.At(_now));
+        _b.Routing.SetRole(NicRole.Leading, 7, _b.At(_now));
+        Exchange();
+        _b.Routing.SetRole(NicRole.Leading, 8, _b.At(_now));
+        Own(_b, false);
+        Exchange();
+        Assert.Equal(NicRoute.Own, _b.Route(_now)); // of different terms: no permission
+        _a.Routing.SetRole(NicRouting.RoleIn(taken, a)!.Value, 8, _a.At(_now));
+        Exchange();
+        Assert.Equal((NicRoute.Peer, NicRoute.Proxy), (_b.Route(_now), _a.Route(_now)));
     }
 
     [Fact]

@@ -6,7 +6,7 @@ namespace ActorFT.EndToEnd.Lab;
 
 /// <summary>
 /// One established TCP connection to a service in the machine, through every fault that the pair survives. Each kind once;
-/// ACTORFT_EPISODES=N: N times each, in random order (ACTORFT_SEED replays one).
+/// ACTORFT_EPISODES=N: N times each, in random order (ACTORFT_SEED replays one). ACTORFT_KINDS: only these, with commas between.
 /// </summary>
 [Collection("pairs")]
 public sealed class ConnectionTests(ITestOutputHelper output)
@@ -23,7 +23,9 @@ public sealed class ConnectionTests(ITestOutputHelper output)
     {
         int times = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_EPISODES"), out int count) ? count : 1;
         int seed = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_SEED"), out int given) ? given : times == 1 ? 1 : Environment.TickCount;
-        string[] episodes = [.. Enumerable.Repeat(s_kinds, times).SelectMany(kinds => kinds)];
+        string[] wanted = Environment.GetEnvironmentVariable("ACTORFT_KINDS") is { Length: > 0 } some ? some.Split(',') : s_kinds;
+        Assert.Subset(new HashSet<string>(s_kinds), new HashSet<string>(wanted));
+        string[] episodes = [.. Enumerable.Repeat(wanted, times).SelectMany(kinds => kinds)];
         if (times > 1) new Random(seed).Shuffle(episodes);
         output.WriteLine($"seed {seed}");
 
