@@ -9,6 +9,7 @@ namespace ActorFT.EndToEnd.Lab;
 /// ACTORFT_EPISODES=N: N times each, in random order (ACTORFT_SEED replays one). ACTORFT_KINDS: only these, with commas between.
 /// </summary>
 [Collection("pairs")]
+[Trait("Category", "Drill")]
 public sealed class ConnectionTests(ITestOutputHelper output)
 {
     private static readonly string[] s_kinds =

@@ -6,6 +6,7 @@ namespace ActorFT.EndToEnd.Scripts;
 
 /// <summary>scripts/demo as a user runs it. Where this host gives no namespaces and TAPs, it shows the rest, and says so.</summary>
 [Collection("pairs")]
+[Trait("Category", "Drill")]
 public sealed class DemoTests : IDisposable
 {
     private const int SigInt = 2;
