@@ -112,6 +112,7 @@ public sealed class GuestBehaviourTests : IDisposable
         Assert.True(lines.Length > 40);
     }
 
+    [Trait("Category", "Drill")] // see the closing note of session 1: its cause is known or looked for
     [Fact]
     public void A_person_at_the_terminal_has_the_guests_shell_and_gets_the_window_back()
     {
