@@ -29,8 +29,12 @@ internal sealed partial class CounterObserver(Pair pair)
         string text = Encoding.Latin1.GetString(console, _read[server], console.Length - _read[server]);
         int complete = text.LastIndexOf('\n') + 1;
         _read[server] += complete;
+        string lines = text[..complete];
+        // A line may begin on the server that died and end on the one that goes on.
+        if (_lastServer is { } former && former != server && !lines.StartsWith("counter ", StringComparison.Ordinal)) lines = Tail(former) + lines;
+        if (complete != 0) _lastServer = server;
         bool isFirst = true;
-        foreach (Match match in Line().Matches(text[..complete]))
+        foreach (Match match in Line().Matches(lines))
         {
             long number = long.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
             Assert.True(number <= Last + 1, $"The counter jumped from {Last} to {number} on {server}: {number - Last - 1} lines are lost.");
@@ -39,6 +43,15 @@ internal sealed partial class CounterObserver(Pair pair)
             Last = Math.Max(Last, number);
             isFirst = false;
         }
+    }
+
+    private string? _lastServer;
+
+    // What a server wrote behind its last whole line.
+    private string Tail(string server)
+    {
+        byte[] console = pair.Console(server);
+        return Encoding.Latin1.GetString(console, _read[server], console.Length - _read[server]);
     }
 
     /// <summary>Waits until the counter has risen on a server; gives how long that took, in seconds.</summary>
