@@ -156,12 +156,9 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
 
     private void OnArbiterAnswer(ArbiterReply reply)
     {
-        _arbiterHeardNs = Now;
         Feed(new ArbiterReplied(Now, reply));
         SettleDoubt(reply);
     }
-
-    private ulong _arbiterHeardNs;
 
     /// <inheritdoc/>
     protected override void PostStop() => Dispose();
