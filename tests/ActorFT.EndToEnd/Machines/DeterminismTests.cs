@@ -39,7 +39,6 @@ public sealed class DeterminismTests(RecordedBoots boots)
         Assert.Equal(boot.Retired, half.GetProperty("retiredTotal").GetUInt64() + rest.GetProperty("retiredTotal").GetUInt64());
     }
 
-    [Trait("Category", "Drill")] // see the closing note of session 1: its cause is known or looked for
     [Fact]
     public void A_replay_on_a_loaded_host_is_equal()
     {
@@ -53,9 +52,9 @@ public sealed class DeterminismTests(RecordedBoots boots)
         foreach (Thread thread in load) thread.Start();
         try
         {
-            JsonElement json = Replay(boot.Path, "--until-round", $"{boot.Rounds / 2}");
-            Assert.Equal("equal", json.GetProperty("result").GetString());
-            Assert.True(json.GetProperty("digestsCompared").GetInt32() >= 1);
+            // The whole run: where in it its digests lie depends on the recording host, that its end has one does not.
+            JsonElement json = Replay(boot.Path);
+            Assert.Equal((boot.Digest, boot.Rounds), (json.GetProperty("digest").GetString(), json.GetProperty("endRound").GetUInt64()));
         }
         finally
         {
@@ -70,25 +69,37 @@ public sealed class DeterminismTests(RecordedBoots boots)
     [InlineData(4, false, true, 300_000_000)]
     public void A_replay_with_caches_thrashed_or_quanta_split_is_equal(int vcpus, bool thrash, bool split, int instructions)
     {
-        // A part of the run where userland works: kernel, user code and devices are all busy.
+        // The part of the run from the middle of its instructions on, where userland works: kernel, user code and devices are all busy.
+        // Rounds are no measure: how many of them are empty depends on how fast the recording host was.
         RecordedBoot boot = boots[vcpus];
-        ulong begin = boot.Rounds * 6 / 10;
-        ulong end = begin + Math.Max(1, (ulong)instructions / (boot.Retired / boot.Rounds));
+        ulong middle = RoundAfter(boot, boot.Retired / 2);
+        ulong end = RoundAfter(boot, boot.Retired / 2 + (ulong)instructions);
         string save = boots[$"begin-{vcpus}.aftsave"];
-        Replay(boot.Path, "--until-round", $"{begin}", "--save", save);
+        Replay(boot.Path, "--until-round", $"{middle}", "--save", save);
         JsonElement plain = Replay(boot.Path, "--restore", save, "--until-round", $"{end}");
 
         using RecordLogFile log = RecordLogFile.Open(File.OpenRead(boot.Path));
-        MachineDefinition definition = log.Header.Complete(File.ReadAllBytes(Guest.Kernel), File.ReadAllBytes(Guest.Initrd));
-        using var machine = new TheMachine(definition, new MachineOptions { ThrashCaches = thrash, SplitQuanta = split });
+        using var machine = new TheMachine(DefinitionOf(log), new MachineOptions { ThrashCaches = thrash, SplitQuanta = split });
         using (SaveFileReader reader = SaveFileReader.Open(File.OpenRead(save))) reader.Restore(machine);
         var replayer = new Replayer(machine, end, _ => { });
         while (!replayer.IsDone && log.Read() is { Record: { } record }) Assert.Null(replayer.Execute(record));
 
         Assert.Equal((plain.GetProperty("endRound").GetUInt64(), plain.GetProperty("digest").GetString()), (machine.RoundNumber, machine.ComputeDigest().ToString()));
         Assert.Equal(plain.GetProperty("retired").EnumerateArray().Select(retired => retired.GetUInt64()), replayer.Statistics.Retired);
-        Assert.True(replayer.Statistics.RetiredTotal >= (ulong)instructions / 10, $"only {replayer.Statistics.RetiredTotal} instructions");
+        Assert.True(replayer.Statistics.RetiredTotal >= (ulong)instructions * 9 / 10, $"only {replayer.Statistics.RetiredTotal} instructions");
     }
+
+    // The end of the record by which so many instructions have retired, or of the last one.
+    private static ulong RoundAfter(RecordedBoot boot, ulong retired)
+    {
+        using RecordLogFile log = RecordLogFile.Open(File.OpenRead(boot.Path));
+        using var machine = new TheMachine(DefinitionOf(log));
+        var replayer = new Replayer(machine, ulong.MaxValue, _ => { });
+        while (replayer.Statistics.RetiredTotal < retired && log.Read() is { Record: { } record }) Assert.Null(replayer.Execute(record));
+        return machine.RoundNumber;
+    }
+
+    private static MachineDefinition DefinitionOf(RecordLogFile log) => log.Header.Complete(File.ReadAllBytes(Guest.Kernel), File.ReadAllBytes(Guest.Initrd));
 
     private JsonElement Replay(string record, params string[] more)
     {

@@ -37,7 +37,6 @@ public sealed class FailoverTests(ITestOutputHelper output)
         output.WriteLine($"{s_episodes} leaders killed; counter at {counter.Last}, {counter.Repeated} lines repeated; new output after {string.Join(", ", pauses.Select(p => $"{p * 1000:F0}"))} ms");
     }
 
-    [Trait("Category", "Drill")] // see the closing note of session 1: its cause is known or looked for
     [Fact]
     public void FrozenLeader_IsFenced_AndComesBackAsFollower()
     {
@@ -107,7 +106,6 @@ public sealed class FailoverTests(ITestOutputHelper output)
         Assert.Equal(0, counter.Repeated);
     }
 
-    [Trait("Category", "Drill")] // see the closing note of session 1: its cause is known or looked for
     [Fact]
     public void Verified_Commit_SurvivesTheLeaderToo()
     {

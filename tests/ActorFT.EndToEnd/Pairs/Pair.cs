@@ -87,6 +87,10 @@ internal sealed class Pair : IDisposable
     /// <summary>Everything that a node's processes wrote.</summary>
     public string Log(string node) => _ended.GetValueOrDefault(node, "") + (_nodes.TryGetValue(node, out ActorftProcess? process) ? process.Errors : "");
 
+    /// <summary>What is known of all three nodes, for the message of a test that fails.</summary>
+    public string Describe() => string.Concat(((string[])[ServerA, ServerB, Arbiter]).Select(node =>
+        $"\n{node} {(_nodes.TryGetValue(node, out ActorftProcess? process) ? process.HasEnded ? "ended by itself" : $"runs as {process.Id}, {process.ProcessorTime.TotalSeconds:F1} s" : "was ended")}:\n{Log(node)}"));
+
     /// <summary>What the machine wrote on its console while a server led.</summary>
     public byte[] Console(string server)
     {
