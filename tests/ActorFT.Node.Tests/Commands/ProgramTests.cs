@@ -127,7 +127,8 @@ public sealed class ProgramTests : IDisposable
     [Fact]
     public void A_machine_saved_when_it_is_stopped_goes_on_where_it_was()
     {
-        Kernel(TinyGuest.CountAndShutDown(25_000_000, "counted\n"));
+        // Seconds of work on the fastest host, so that the 0.3 s end in the middle of it.
+        Kernel(TinyGuest.CountAndShutDown(150_000_000, "counted\n"));
         (int code, _, string errors) = Run("run", "--kernel", "kernel", "--memory", "16M", "--max-time", "0.3", "--save", "m.aftsave", "--stats");
         Assert.True(code == 124, errors);
         (code, string output, errors) = Run("run", "--restore", "m.aftsave", "--memory", "16M");
@@ -138,7 +139,7 @@ public sealed class ProgramTests : IDisposable
     [Fact]
     public void A_record_of_a_restored_machine_replays_from_the_same_save_and_from_no_other_start()
     {
-        Kernel(TinyGuest.CountAndShutDown(25_000_000, "counted\n"));
+        Kernel(TinyGuest.CountAndShutDown(150_000_000, "counted\n"));
         Assert.Equal(124, Run("run", "--kernel", "kernel", "--memory", "16M", "--max-time", "0.3", "--save", "m.aftsave").ExitCode);
         Assert.Equal(0, Run("run", "--restore", "m.aftsave", "--memory", "16M", "--record", "rest.aftlog").ExitCode);
         (int code, _, string errors) = Run("replay", "rest.aftlog", "--restore", "m.aftsave");
