@@ -89,9 +89,10 @@ internal sealed class BenchPair : IDisposable
         taskset.WaitForExit();
     }
 
-    /// <summary>Processor time that a server's process has used so far, seconds.</summary>
+    /// <summary>Processor time that a server's process has used so far, seconds; 0 when it is dead.</summary>
     public double ProcessorSeconds(string server)
     {
+        if (!Pair.Runs(server)) return 0;
         using Process process = Process.GetProcessById(Pair.ProcessId(server));
         return process.TotalProcessorTime.TotalSeconds;
     }

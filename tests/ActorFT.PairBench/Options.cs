@@ -12,6 +12,7 @@ internal sealed record Options
     public int Silences { get; init; } = 5;
     public int Runs { get; init; } = 3;
     public double Seconds { get; init; } = 6;
+    public int WarmUps { get; init; } = 2;
     public bool IsJson { get; init; }
 
     /// <summary>Reads arguments; null, with a sentence on standard error, when they are wrong.</summary>
@@ -28,13 +29,14 @@ internal sealed record Options
                 "--silences" when isNumber => options with { Silences = number },
                 "--runs" when isNumber => options with { Runs = number },
                 "--seconds" when isNumber => options with { Seconds = number },
+                "--warm-ups" when isNumber => options with { WarmUps = number },
                 "--parts" when value.Split(',') is { } parts && parts.All(AllParts.Contains) => options with { Parts = parts },
                 "--output" when value == "json" => options with { IsJson = true },
                 _ => null,
             };
             if (next is null)
             {
-                Console.Error.WriteLine($"{args[i]} {value}: allowed are --parts (of {string.Join(",", AllParts)}), --episodes, --silences, --runs, --seconds (1 to 1000), --output json.");
+                Console.Error.WriteLine($"{args[i]} {value}: allowed are --parts (of {string.Join(",", AllParts)}), --episodes, --silences, --runs, --seconds, --warm-ups (1 to 1000), --output json.");
                 return null;
             }
 

@@ -1,12 +1,13 @@
 # shellcheck shell=bash disable=SC2154 # what scripts/bench defines
 # a pair in lockstep: failover, throughput, log traffic, latency, re-protection, with real processes and the real guest
 #
-# scripts/bench lockstep [--parts LIST] [--episodes N] [--silences N] [--seconds S] [--runs K] [--output json|FILE]
+# scripts/bench lockstep [--parts LIST] [--episodes N] [--silences N] [--seconds S] [--warm-ups N] [--runs K] [--output json|FILE]
 #
 #   --parts LIST    of idle,throughput,failover,reprotect, with commas (default all)
 #   --episodes N    leaders killed (default 20)
 #   --silences N    leaders stopped (default 5)
 #   --seconds S     length of one window of throughput or traffic (default 6)
+#   --warm-ups N    windows after which a follower that has come counts as warm (default 2)
 #
 # Two servers and an arbiter on loopback, a guest of two vCPUs. Takes some ten minutes on a free host with two cores. On a
 # busy one run it with a better priority (nice -n -10), and trust ratios more than times.
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
             [[ ${2:-} =~ ^(idle|throughput|failover|reprotect)(,(idle|throughput|failover|reprotect))*$ ]] ||
                 die "$exit_operator" "--parts is '${2:-}'; allowed are idle, throughput, failover and reprotect, with commas"
             ;;
-        --episodes | --silences | --seconds)
+        --episodes | --silences | --seconds | --warm-ups)
             [[ ${2:-} =~ ^[1-9][0-9]{0,2}$ ]] || die "$exit_operator" "$1 is '${2:-}'; allowed is 1 to 999"
             ;;
         *) die "$exit_operator" "'$1' is not known: scripts/bench lockstep --help" ;;

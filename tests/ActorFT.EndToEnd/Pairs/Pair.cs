@@ -44,6 +44,9 @@ internal sealed class Pair : IDisposable
     /// <summary>A node's process.</summary>
     public int ProcessId(string node) => _nodes[node].Id;
 
+    /// <summary>Whether a node's process has been started and not ended by us.</summary>
+    public bool Runs(string node) => _nodes.ContainsKey(node);
+
     /// <summary>The file of the machine's console on a server.</summary>
     public string ConsolePath(string server) => Path.Combine(_folder.Root, server + ".console");
 

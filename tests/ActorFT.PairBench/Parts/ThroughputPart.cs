@@ -13,12 +13,14 @@ internal static class ThroughputPart
     public static IEnumerable<Measurement> Measure(Options options, Action<string> say)
     {
         using BenchPair pair = new(ActorFT.EndToEnd.Machines.Guest.Command(Work));
-        List<double> ratios = [], cpuRatios = [], duplexes = [], simplexes = [], traffic = [], cores = [];
+        List<double> ratios = [], cpuRatios = [], duplexes = [], simplexes = [], traffic = [], cores = [], fresh = [];
         pair.PutOnCore(pair.Leader, 0);
         for (int run = 0; run < options.Runs; run++)
         {
             pair.PutOnCore(pair.Follower, 1);
-            Window duplex = Take(pair, options.Seconds), simplex = default;
+            // A follower that has just come runs code that .NET has not compiled well yet.
+            Window first = Take(pair, options.Seconds), duplex = first, simplex = default;
+            for (int warm = 0; warm < options.WarmUps; warm++) duplex = Take(pair, options.Seconds);
             pair.KillAndRestart(pair.Follower, () => simplex = Take(pair, options.Seconds));
             duplexes.Add(duplex.Rate / 1e6);
             simplexes.Add(simplex.Rate / 1e6);
@@ -26,13 +28,15 @@ internal static class ThroughputPart
             cpuRatios.Add(duplex.RatePerCore / simplex.RatePerCore);
             traffic.Add(duplex.Megabits);
             cores.Add(duplex.Cores);
-            say($"run {run + 1} of {options.Runs}: duplex {duplex.Rate / 1e6:F0} M/s, simplex {simplex.Rate / 1e6:F0} M/s; the leader had {duplex.Cores:F2} and {simplex.Cores:F2} of a core");
+            fresh.Add(first.Rate / simplex.Rate);
+            say($"run {run + 1} of {options.Runs}: duplex {first.Rate / 1e6:F0}, warm {duplex.Rate / 1e6:F0} M/s, simplex {simplex.Rate / 1e6:F0} M/s; leader and follower had {duplex.Cores:F2} and {duplex.FollowerCores:F2} of a core, pace {duplex.Pace} %, lag {duplex.LagMs:F0} ms; alone {simplex.Cores:F2}");
         }
 
         return
         [
             new("throughput, duplex / simplex, by the clock", "ratio", ratios, 0.90, IsMoreBetter: true),
             new("throughput, duplex / simplex, per second of the leader's processor time", "ratio", cpuRatios),
+            new("throughput, duplex / simplex, just after the follower came", "ratio", fresh),
             new("duplex", "M instr/s", duplexes),
             new("simplex", "M instr/s", simplexes),
             new("what the leader got of its core in duplex", "cores", cores),
@@ -40,7 +44,7 @@ internal static class ThroughputPart
         ];
     }
 
-    private readonly record struct Window(double Rate, double Cores, double Megabits)
+    private readonly record struct Window(double Rate, double Cores, double FollowerCores, double Megabits, int Pace, double LagMs)
     {
         public double RatePerCore => Rate / Cores;
     }
@@ -48,10 +52,10 @@ internal static class ThroughputPart
     private static Window Take(BenchPair pair, double seconds)
     {
         (MachineStatus first, NodeStatus began) = pair.NextStatus(pair.Leader);
-        double cpuBefore = pair.ProcessorSeconds(pair.Leader);
+        double cpuBefore = pair.ProcessorSeconds(pair.Leader), followerBefore = pair.ProcessorSeconds(pair.Follower);
         (MachineStatus last, NodeStatus ended) = pair.StatusOf(pair.Leader, began.AtUnixMs + (long)(seconds * 1000));
         double cpu = pair.ProcessorSeconds(pair.Leader) - cpuBefore, took = (ended.AtUnixMs - began.AtUnixMs) / 1e3;
         double retired = last.Vcpus.Sum(vcpu => (double)vcpu.Retired) - first.Vcpus.Sum(vcpu => (double)vcpu.Retired);
-        return new Window(retired / took, cpu / took, Traffic.MegabitsPerSecond(began, ended));
+        return new Window(retired / took, cpu / took, (pair.ProcessorSeconds(pair.Follower) - followerBefore) / took, Traffic.MegabitsPerSecond(began, ended), last.PacePercent, last.LagNs / 1e6);
     }
 }
