@@ -5,8 +5,8 @@ using Microsoft.Data.Sqlite;
 namespace ActorFT.Cluster.Arbiter;
 
 /// <summary>
-/// The arbiter's durable memory: one configuration a machine, in SQLite with synchronous = FULL, so that what was answered
-/// survives a power cut. Schema: terms(machine primary key, term, leader, leader_run, follower, follower_run).
+/// The arbiter's durable memory: one configuration a machine, in SQLite with a write-ahead log and synchronous = FULL: a
+/// commit is one fsync (a failover waits for it), and what was answered survives a power cut. Schema: terms(machine primary key, term, leader, leader_run, follower, follower_run).
 /// </summary>
 public sealed class ArbiterStore : IDisposable
 {
@@ -22,9 +22,9 @@ public sealed class ArbiterStore : IDisposable
             Directory.CreateDirectory(directory);
             _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
             _connection.Open();
-            Execute("PRAGMA journal_mode = DELETE");
-            Execute("PRAGMA synchronous = EXTRA");
-            Execute("PRAGMA locking_mode = EXCLUSIVE");
+            Execute("PRAGMA locking_mode = EXCLUSIVE"); // first: then the log's index is in memory, not in a shared file
+            Execute("PRAGMA journal_mode = WAL");
+            Execute("PRAGMA synchronous = FULL");
             Execute("CREATE TABLE IF NOT EXISTS terms (machine TEXT PRIMARY KEY, term INTEGER NOT NULL, leader TEXT NOT NULL, leader_run TEXT NOT NULL, follower TEXT, follower_run TEXT)");
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)

@@ -46,7 +46,7 @@ public static class NodeConfigReader
         string[] servers = [.. node.GetStrings("servers")];
         if (servers.Length != 2) throw node.Error("servers", $"a list of {servers.Length}", $"a list of the two servers' addresses, each {AddressAllowed}");
         ImmutableArray<NodeAddress> addresses = [.. servers.Select(server => ToNodeAddress(ParseAddress(node, "servers", server)))];
-        RefuseEqual(node, "servers", [common.Address, .. addresses]);
+        RefuseEqual(node, [("actorft.address", common.Address), .. addresses.Select((server, i) => ($"actorft.servers[{i}]", server))]);
         return common with { ServerAddresses = addresses };
     }
 
@@ -59,7 +59,7 @@ public static class NodeConfigReader
         string peerName = Name(peer, "name");
         if (peerName == common.Name) throw peer.Error("name", peerName, "another name than this server's own");
         NodeAddress peerAddress = ToNodeAddress(Address(peer, "address")), arbiter = ToNodeAddress(Address(node, "arbiter"));
-        RefuseEqual(node, "arbiter", [common.Address, peerAddress, arbiter]);
+        RefuseEqual(node, [("actorft.address", common.Address), ("actorft.peer.address", peerAddress), ("actorft.arbiter", arbiter)]);
         ImmutableArray<LinkPathConfig> links = ReadLinks(node);
         RefuseEqualPorts(node, common, links);
         HoconSection? lockstep = node.GetSection("lockstep");
@@ -101,10 +101,12 @@ public static class NodeConfigReader
                     throw new OperatorException($"{node.FileName}: {used[j].Key} and {used[i].Key} are both {used[i].Address}; each needs a port of its own.");
     }
 
-    private static void RefuseEqual(HoconSection node, string key, NodeAddress[] addresses)
+    private static void RefuseEqual(HoconSection node, (string Key, NodeAddress Address)[] used)
     {
-        if (addresses.Distinct().Count() != addresses.Length)
-            throw node.Error(key, Text(addresses[^1]), "an address of its own: the two servers and the arbiter listen at three different ones");
+        for (int i = 0; i < used.Length; i++)
+            for (int j = 0; j < i; j++)
+                if (used[i].Address == used[j].Address)
+                    throw new OperatorException($"{node.FileName}: {used[j].Key} and {used[i].Key} are both {Text(used[i].Address)}; the two servers and the arbiter listen at three different addresses.");
     }
 
     private static (string, string, string)? ReadTls(HoconSection node, string path)
