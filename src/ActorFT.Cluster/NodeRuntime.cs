@@ -23,10 +23,11 @@ namespace ActorFT.Cluster;
 public sealed class NodeRuntime : IAsyncDisposable
 {
     private readonly LinkHub? _links;
+    private readonly FileStream _dataLock;
 
-    private NodeRuntime(NodeConfig config, ActorSystem system, IActorRef host, IActorRef faults, LinkHub? links)
+    private NodeRuntime(NodeConfig config, ActorSystem system, IActorRef host, IActorRef faults, LinkHub? links, FileStream dataLock)
     {
-        (Config, System, Host, Faults, _links) = (config, system, host, faults, links);
+        (Config, System, Host, Faults, _links, _dataLock) = (config, system, host, faults, links, dataLock);
     }
 
     /// <summary>The node's configuration.</summary>
@@ -61,7 +62,7 @@ public sealed class NodeRuntime : IAsyncDisposable
     /// <exception cref="EnvironmentException">The host refuses something.</exception>
     public static NodeRuntime Start(NodeConfig config, Func<MachineDefinition, IMachine> createMachine, Action<FaultProtocol.Entry> log, Action<string> failStop)
     {
-        CreateDataDirectory(config);
+        FileStream dataLock = TakeDataDirectory(config);
         ArbiterStore? store = config.IsArbiter ? new ArbiterStore(config.DataDirectory) : null;
         List<(MachineConfig Config, MachineDefinition Definition, MachineResources Resources)> machines = [];
         ActorSystem? system = null;
@@ -82,13 +83,14 @@ public sealed class NodeRuntime : IAsyncDisposable
             IActorRef host = system.ActorOf(HostActor.Props(config, links, props, arbiter), HostActor.Name);
             links?.Start();
             ClusterJoining.Begin(system, config);
-            return new NodeRuntime(config, system, host, faults, links);
+            return new NodeRuntime(config, system, host, faults, links, dataLock);
         }
         catch (Exception e)
         {
             links?.Dispose();
             system?.Terminate().Wait(TimeSpan.FromSeconds(5));
             store?.Dispose();
+            dataLock.Dispose();
             foreach ((_, _, MachineResources resources) in machines)
             {
                 foreach (RawImage image in resources.Images) image.Dispose();
@@ -100,8 +102,10 @@ public sealed class NodeRuntime : IAsyncDisposable
         }
     }
 
-    private static void CreateDataDirectory(NodeConfig config)
+    // Two nodes with one data folder would each keep terms that the other does not know: the second is refused as long as the first runs.
+    private static FileStream TakeDataDirectory(NodeConfig config)
     {
+        string path = Path.Combine(config.DataDirectory, "node.lock");
         try
         {
             Directory.CreateDirectory(config.DataDirectory);
@@ -109,6 +113,15 @@ public sealed class NodeRuntime : IAsyncDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new EnvironmentException($"{config.FileName}: the folder actorft.data = {config.DataDirectory} cannot be made: {e.Message.TrimEnd('.')}.", e);
+        }
+
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EnvironmentException($"{config.FileName}: the folder actorft.data = {config.DataDirectory} cannot be taken; another node that runs may have it: {e.Message.TrimEnd('.')}.", e);
         }
     }
 
@@ -194,5 +207,6 @@ public sealed class NodeRuntime : IAsyncDisposable
     {
         _links?.Dispose();
         await CoordinatedShutdown.Get(System).Run(CoordinatedShutdown.ActorSystemTerminateReason.Instance).ConfigureAwait(false);
+        await _dataLock.DisposeAsync().ConfigureAwait(false);
     }
 }

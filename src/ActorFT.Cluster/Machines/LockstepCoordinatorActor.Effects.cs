@@ -222,13 +222,11 @@ public sealed partial class LockstepCoordinatorActor
 
     private void OnVcpuFailed(MachineProtocol.VcpuFailed failed)
     {
-        // The round never comes back: the machine is not touched again.
+        // The round never comes back: the machine is not touched again, and MachineActor ends this server.
         _isInRound = false;
         _machine = null;
         OpenDevices(NicRole.None, 0);
         Report("vcpu-failed", FaultSeverity.Error, $"vcpu-{failed.Index}", $"vCPU {failed.Index} of machine {_options.Identity.Machine} on {_options.Identity.Self.Server} failed: {failed.Reason}");
-        if (_mode != Mode.None) _events.Enqueue(new SelfChecked(Now, false, []));
         _mode = Mode.None;
-        Drain();
     }
 }

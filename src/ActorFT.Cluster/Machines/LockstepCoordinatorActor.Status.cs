@@ -123,8 +123,36 @@ public sealed partial class LockstepCoordinatorActor
             : (ComponentState.Degraded, status.Role == ReplicaRoleName.Leading ? $"exposed: {status.Detail}" : status.Detail);
     }
 
+    private const ulong WaitingIsToldAfterNs = 3_000_000_000, RepetitionNs = 60_000_000_000;
+    private string _waitsFor = "", _toldWaitsFor = "";
+    private ulong _waitsSinceNs;
+    private (string Message, ulong AtNs)[] _refusals = [];
+
+    // A server that waits says what for, once it has waited a while.
+    private void NoteWaiting()
+    {
+        ReplicaStatus status = _protocol.Status;
+        string waitsFor = status.Role == ReplicaRoleName.Joining && _machine is null ? status.Detail : "";
+        if (waitsFor != _waitsFor) (_waitsFor, _waitsSinceNs) = (waitsFor, Now);
+        if (waitsFor.Length == 0) _toldWaitsFor = "";
+        if (waitsFor == _toldWaitsFor || Now - _waitsSinceNs < WaitingIsToldAfterNs) return;
+        _toldWaitsFor = waitsFor;
+        ReportEvent("waiting", FaultSeverity.Warning, $"{_options.Identity.Self.Server} does not run machine {_options.Identity.Machine} yet: {waitsFor}.");
+    }
+
+    // Each hello of a peer that does not fit is refused; an operator is told once a minute.
+    private bool IsRepetition(ProtocolFault fault)
+    {
+        if (fault.Kind != ProtocolFaultKind.PeerRefused) return false;
+        _refusals = [.. _refusals.Where(told => Now - told.AtNs < RepetitionNs).TakeLast(7)];
+        if (_refusals.Any(told => told.Message == fault.Message)) return true;
+        _refusals = [.. _refusals, (fault.Message, Now)];
+        return false;
+    }
+
     private void Report(ProtocolFault fault)
     {
+        if (IsRepetition(fault)) return;
         if (fault.Kind == ProtocolFaultKind.Divergence) _divergences++;
         string kind = string.Concat(fault.Kind.ToString().Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "-") + char.ToLowerInvariant(c) : c.ToString()));
         FaultSeverity severity = fault.Kind switch

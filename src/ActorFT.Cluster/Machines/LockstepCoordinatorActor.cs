@@ -149,6 +149,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     {
         Feed(new TimerTick(Now));
         NoteProtection();
+        NoteWaiting();
         KeepAsking();
         ContinueStream();
         TryRun();

@@ -10,8 +10,8 @@ namespace ActorFT.Cluster.Machines;
 
 /// <summary>
 /// Supervisor of one machine's replica on this server: coordinator, vCPUs, disks, NICs, console. Its children have state that a restart would
-/// lose, so none is ever restarted: a vCPU that fails isolates the replica (the protocol lets the other server lead), a coordinator
-/// that fails ends the replica's process of being one until the node is started anew.
+/// lose, so none is ever restarted: when a vCPU, the coordinator or the term keeper fails, the machine's state here cannot be trusted or
+/// told, and this server stops at once, so that the other one sees it within milliseconds and goes on.
 /// </summary>
 public sealed class MachineActor : UntypedActor
 {
@@ -89,7 +89,9 @@ public sealed class MachineActor : UntypedActor
         public bool TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool onEveryPath) => link.TrySendControl(channel, head, body, onEveryPath);
     }
 
-    private static string VcpuName(int index) => $"vcpu-{index}";
+    private const string VcpuPrefix = "vcpu-";
+
+    private static string VcpuName(int index) => $"{VcpuPrefix}{index}";
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
@@ -111,13 +113,14 @@ public sealed class MachineActor : UntypedActor
     {
         _failures.TryGetValue(child, out string? reason);
         reason ??= "it stopped";
+        // Fail stop: a round that a vCPU broke off never ends, and without coordinator or term keeper the replica cannot be one.
+        bool isFatal = child is LockstepCoordinatorActor.Name or TermKeeperActor.Name || child.StartsWith(VcpuPrefix, StringComparison.Ordinal);
         for (int i = 0; i < _parts.Meters.Count; i++)
             if (child == VcpuName(i)) _coordinator.Tell(new MachineProtocol.VcpuFailed(i, reason), Self);
         _failure = $"{child} failed: {reason}";
         _options.Faults.Tell(new FaultProtocol.Report("component-failed", FaultSeverity.Critical, _options.Identity.Machine, child,
-            $"{child} of machine {_options.Identity.Machine} on {_options.Identity.Self.Server} was stopped: {reason}.", "this server's replica is isolated"), Self);
-        // Without its coordinator or its term keeper the replica cannot be one: fail stop, so that the peer sees it at once.
-        if (child is LockstepCoordinatorActor.Name or TermKeeperActor.Name) _resources.FailStop(_failure);
+            $"{child} of machine {_options.Identity.Machine} on {_options.Identity.Self.Server} was stopped: {reason}.", isFatal ? "this server stops, the other one goes on" : ""), Self);
+        if (isFatal) _resources.FailStop(_failure);
     }
 
     // Asks the parts and answers when all have, within a second.
