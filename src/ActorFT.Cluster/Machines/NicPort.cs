@@ -23,6 +23,7 @@ public sealed class NicPort : IDisposable
     private readonly object _lock = new();
     private INicBackEnd _backEnd;
     private NicRoute _applied = NicRoute.Closed;
+    private bool _isAnnounced; // the way that is applied
     private int _waitingFrames;
     private long _sentByPeer, _receivedByPeer, _dropped;
 
@@ -42,7 +43,7 @@ public sealed class NicPort : IDisposable
     /// <summary>Takes frames that came in while this server leads. Set before the start.</summary>
     public Action<ReadOnlyMemory<byte>> Deliver { get; set; } = _ => { };
 
-    /// <summary>Told after the route changed, under a lock: must not block or call back.</summary>
+    /// <summary>Told after the route changed, and when it was announced, under a lock: must not block or call back.</summary>
     public Action<NicRoute> RouteChanged { get; set; } = _ => { };
 
     /// <summary>The back end.</summary>
@@ -87,13 +88,14 @@ public sealed class NicPort : IDisposable
         lock (_lock) _learner.Observe(frame);
     }
 
-    /// <summary>Tells switches and neighbours where the machine's address is now; false when this server does not pass its frames.</summary>
+    /// <summary>Tells switches and neighbours where the machine's address is now; false when this server must not.</summary>
     public bool Announce()
     {
         lock (_lock)
         {
-            Apply(Now);
-            if (_applied is not (NicRoute.Own or NicRoute.Peer)) return false;
+            ulong now = Now;
+            Apply(now);
+            if (!_routing.MayAnnounce(now)) return false;
             PassAnnouncement();
             return true;
         }
@@ -205,13 +207,23 @@ public sealed class NicPort : IDisposable
     private void Apply(ulong now)
     {
         NicRoute route = _routing.Route(now);
-        if (route == _applied) return;
-        _applied = route;
-        _backEnd.SetOpen(IsGateOpen(route));
-        SendBeat(now);
+        bool isNew = route != _applied;
+        if (isNew)
+        {
+            (_applied, _isAnnounced) = (route, false);
+            _backEnd.SetOpen(IsGateOpen(route));
+            SendBeat(now);
+        }
+
         // At once, before any other frame of the new way; the actor repeats it.
-        if (route is NicRoute.Own or NicRoute.Peer) PassAnnouncement();
-        RouteChanged(route);
+        bool isDue = !_isAnnounced && _routing.MayAnnounce(now);
+        if (isDue)
+        {
+            _isAnnounced = true;
+            PassAnnouncement();
+        }
+
+        if (isNew || isDue) RouteChanged(route);
     }
 
     private void PassAnnouncement()

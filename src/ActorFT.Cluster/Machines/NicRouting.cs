@@ -42,12 +42,16 @@ public sealed record NicRoutingSettings
 /// </code>
 /// Invariant: at any time at most one server's gate is open for a term. A follower's is open only while the lease that the leader of its
 /// own term gave lasts, and the leader opens its own only after that lease's end or the follower's word that it has shut.
+/// A leader that hears of a later term's leader is none any more, whatever its own configuration still says.
 /// </summary>
 public sealed class NicRouting(NicRoutingSettings settings)
 {
+    /// <summary>A follower that was not heard for so many beats may have claimed the next term.</summary>
+    private const ulong QuietBeats = 4;
+
     private NicRole _role;
     private ulong _term;
-    private bool _isOwnGood = true;
+    private bool _isOwnGood = true, _isProven;
     private ulong _ownGoodSinceNs;
     private NicBeat _peer;
     private ulong _peerHeardNs, _peerTerm;
@@ -76,6 +80,7 @@ public sealed class NicRouting(NicRoutingSettings settings)
         (_role, _term, _mayProxyUntilNs) = (role, term, 0);
         // A permission of an earlier term of ours must have ended first.
         (_leaderRoute, _askedToShutNs) = (nowNs < _leaseEndsNs ? NicRoute.Returning : NicRoute.Own, nowNs);
+        _isProven = true; // the claim was just won
         Decide(nowNs);
     }
 
@@ -108,7 +113,7 @@ public sealed class NicRouting(NicRoutingSettings settings)
         Decide(nowNs);
         return _role switch
         {
-            NicRole.Leading => _leaderRoute,
+            NicRole.Leading => IsSuperseded ? NicRoute.Closed : _leaderRoute,
             NicRole.Following when nowNs < _mayProxyUntilNs => NicRoute.Proxy,
             _ => NicRoute.Closed,
         };
@@ -127,6 +132,18 @@ public sealed class NicRouting(NicRoutingSettings settings)
     public bool CanPeerServe(ulong nowNs) =>
         _peer is { Role: NicRole.Following, IsGood: true } && _peer.Term == _term && nowNs - _peerHeardNs < settings.LeaseNs;
 
+    /// <summary>
+    /// Leading: whether the machine's address may be announced. Through the peer always: its own term and lease decide. Through the own NIC
+    /// only while it is certain that the other server does not lead: by a claim just won, or by the follower's own word. A leader that was
+    /// cut off comes back to its own NIC without either, before it is fenced; what it announced would take the survivor's frames away.
+    /// </summary>
+    public bool MayAnnounce(ulong nowNs)
+    {
+        NicRoute route = Route(nowNs);
+        if (route == NicRoute.Own) return _isProven && !(IsPeerFollowingMe && nowNs - _peerHeardNs >= QuietBeats * settings.BeatNs);
+        return _role == NicRole.Leading && route == NicRoute.Peer;
+    }
+
     /// <summary>Leading: the own NIC is bad, and the follower's was good when it was last heard: the machine is better off there.</summary>
     public bool IsPeerBetter => _role == NicRole.Leading && !_isOwnGood && _peer is { Role: NicRole.Following, IsGood: true } && _peer.Term == _term;
 
@@ -142,9 +159,11 @@ public sealed class NicRouting(NicRoutingSettings settings)
                 (_leaderRoute, _askedToShutNs) = (NicRoute.Returning, nowNs);
                 break;
             case NicRoute.Returning when nowNs >= _leaseEndsNs || HasPeerShut:
-                (_leaderRoute, _leaseEndsNs) = (NicRoute.Own, 0);
+                (_leaderRoute, _leaseEndsNs, _isProven) = (NicRoute.Own, 0, false);
                 break;
         }
+
+        if (_leaderRoute == NicRoute.Own && IsPeerFollowingMe && HasPeerShut) _isProven = true;
     }
 
     // With the own NIC bad, a peer that is merely not heard is still the best there is.
@@ -153,6 +172,10 @@ public sealed class NicRouting(NicRoutingSettings settings)
         if (_isOwnGood) return !CanPeerServe(nowNs) || nowNs - _ownGoodSinceNs >= settings.ReturnAfterNs;
         return !CanPeerServe(nowNs) && nowNs - _peerHeardNs < settings.LeaseNs;
     }
+
+    private bool IsPeerFollowingMe => _peer.Role == NicRole.Following && _peer.Term == _term;
+
+    private bool IsSuperseded => _peer.Role == NicRole.Leading && _peer.Term > _term;
 
     // Its beat answers one of ours that gave no permission any more.
     private bool HasPeerShut => !_peer.IsProxying && _peer.EchoNs >= _askedToShutNs;

@@ -234,6 +234,46 @@ public sealed class NicPortTests
     }
 
     [Fact]
+    public void LeaderThatWasCutOff_IsSilentOnItsOwnNic_UntilItIsKnownWhoLeads()
+    {
+        _leader.Out.IsCut = _follower.Out.IsCut = true;
+        _leader.BackEnd.Break(true);
+        _leader.Port.NoteBackEnd();
+        _follower.Port.SetRole(NicRole.Leading, Term + 1);
+        _leader.BackEnd.Break(false);
+        Assert.True(SpinWait.SpinUntil(() =>
+        {
+            _leader.Port.Tick();
+            return _leader.Port.View.Route == NicRoute.Own;
+        }, TimeSpan.FromSeconds(30)), "the permission to the peer ends by itself");
+        Assert.Empty(_leader.BackEnd.Sent);
+        Assert.False(_leader.Port.Announce());
+
+        _leader.Out.IsCut = _follower.Out.IsCut = false;
+        Carry();
+        Assert.False(_leader.BackEnd.IsOpen); // it heard of its successor
+        Assert.Empty(_leader.BackEnd.Sent);
+
+        _leader.Port.SetRole(NicRole.Leading, Term + 2); // a claim won
+        Assert.NotEmpty(_leader.BackEnd.Sent);
+    }
+
+    [Fact]
+    public void LeaderThatWasCutOff_AnnouncesItself_WhenItsFollowerStillFollows()
+    {
+        _leader.Out.IsCut = _follower.Out.IsCut = true;
+        _leader.BackEnd.Break(true);
+        _leader.Port.NoteBackEnd();
+        _leader.BackEnd.Break(false);
+        _leader.Port.NoteBackEnd();
+        _leader.Out.IsCut = _follower.Out.IsCut = false;
+        Assert.Empty(_leader.BackEnd.Sent);
+        Carry();
+        Assert.True(_leader.BackEnd.IsOpen);
+        Assert.NotEmpty(_leader.BackEnd.Sent);
+    }
+
+    [Fact]
     public void CutLink_FramesAreDroppedAndCounted()
     {
         BreakLeadersNic();

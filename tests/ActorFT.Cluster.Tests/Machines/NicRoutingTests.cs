@@ -43,6 +43,17 @@ public sealed class NicRoutingTests
         Exchange();
     }
 
+    private bool MayAnnounce(Side side) => side.Routing.MayAnnounce(side.At(_now));
+
+    // All of its cables, then the follower's claim, then the cables again: nobody has told it yet.
+    private void CutOffAndHeal(Side leader)
+    {
+        Own(leader, false);
+        _now += 3_000 * Ms;
+        Own(leader, true); // on its way back: the permission, if any, has ended
+        Assert.Equal(NicRoute.Own, leader.Route(_now));
+    }
+
     private void Own(Side side, bool isGood) => side.Routing.SetOwn(isGood, side.At(_now));
 
     [Fact]
@@ -92,6 +103,7 @@ public sealed class NicRoutingTests
         Assert.Equal(NicRoute.Closed, _b.Route(_now));
         Exchange(1); // and says so
         Assert.Equal(NicRoute.Own, _a.Route(_now));
+        Assert.True(MayAnnounce(_a));
     }
 
     [Fact]
@@ -148,6 +160,51 @@ public sealed class NicRoutingTests
         _ = _a.Route(_now);
         Assert.Equal(NicRoute.Own, _a.Route(_now));
         Assert.Equal(NicRoute.Closed, _b.Route(_now));
+    }
+
+    [Fact]
+    public void LeaderThatWasCutOff_ComesBackToItsOwnNic_ButMustNotAnnounceItself()
+    {
+        Lead(_a, _b);
+        Assert.True(MayAnnounce(_a));
+        CutOffAndHeal(_a);
+        Assert.False(MayAnnounce(_a));
+        _b.Routing.SetRole(NicRole.Leading, Term + 1, _b.At(_now));
+        Assert.True(MayAnnounce(_b));
+        Exchange(1); // it hears of its successor before it is fenced
+        Assert.Equal(NicRoute.Closed, _a.Route(_now));
+        Assert.Equal(NicRoute.Own, _b.Route(_now));
+        Assert.False(MayAnnounce(_a));
+    }
+
+    [Fact]
+    public void LeaderThatWasCutOffAndStillLeads_AnnouncesItself_OnItsFollowersWord()
+    {
+        Lead(_a, _b);
+        CutOffAndHeal(_a);
+        Exchange();
+        Assert.True(MayAnnounce(_a));
+    }
+
+    [Fact]
+    public void LeaderThatWasCutOffAndWinsTheClaim_AnnouncesItself()
+    {
+        Lead(_a, _b);
+        CutOffAndHeal(_a);
+        _a.Routing.SetRole(NicRole.Leading, Term + 1, _a.At(_now));
+        Assert.Equal(NicRoute.Own, _a.Route(_now));
+        Assert.True(MayAnnounce(_a));
+    }
+
+    [Fact]
+    public void LeaderWhoseFollowerFellSilent_RepeatsNoAnnouncement()
+    {
+        Lead(_a, _b);
+        _now += 390 * Ms;
+        Assert.True(MayAnnounce(_a));
+        _now += 20 * Ms;
+        Assert.Equal(NicRoute.Own, _a.Route(_now));
+        Assert.False(MayAnnounce(_a)); // the follower may have claimed
     }
 
     [Fact]

@@ -31,6 +31,19 @@ public sealed class ConnectionTests(ITestOutputHelper output)
         output.WriteLine($"seed {seed}");
 
         using LabPair pair = new LabPair().Start();
+        try
+        {
+            Talk(pair, episodes);
+        }
+        catch (Exception)
+        {
+            output.WriteLine(pair.AllLogs);
+            throw;
+        }
+    }
+
+    private void Talk(LabPair pair, string[] episodes)
+    {
         pair.Lab("sniff", "start", "--mac", LabPair.MachineMac);
         _leader = pair.WaitUntilProtected((0, 0));
         using Conversation conversation = new(pair, LabPair.MachineAddress + ":7777");

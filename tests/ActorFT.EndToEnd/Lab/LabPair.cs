@@ -70,9 +70,11 @@ internal sealed class LabPair : IDisposable
     /// <summary>Path of the lab's helper program, built beside the tests.</summary>
     public static string LabTool => Path.Combine(AppContext.BaseDirectory, "ActorFT.LabTool.dll");
 
-    public string Log(string role)
+    public string Log(string role) => Read(role + ".log");
+
+    private string Read(string name)
     {
-        string path = Path.Combine(_lab, "log", role + ".log");
+        string path = Path.Combine(_lab, "log", name);
         if (!File.Exists(path)) return "";
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         using StreamReader reader = new(file);
@@ -96,7 +98,7 @@ internal sealed class LabPair : IDisposable
 
     public (int A, int B) ProtectedCounts => (CountOf("a", "protected"), CountOf("b", "protected"));
 
-    public string AllLogs => $"--- a\n{Log("a")}\n--- b\n{Log("b")}\n--- arbiter\n{Log("arbiter")}";
+    public string AllLogs => $"--- a\n{Log("a")}\n--- b\n{Log("b")}\n--- arbiter\n{Log("arbiter")}\n--- commands of the lab: begin, end (ns since 1970)\n{Read("events.tsv")}";
 
     /// <summary>Asks a server to hand the machine over.</summary>
     public CommandResult HandOver() => TryLab("exec", "client", "--", "dotnet", ActorftProcess.Program, "failover", "guest",
