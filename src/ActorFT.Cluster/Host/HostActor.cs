@@ -176,7 +176,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
     private (ComponentState, string) Judge(StatusCollected collected, LinkStatus[] links, bool arbiterReachable)
     {
         if (collected.Machines.Length < _machines.Count) return (ComponentState.Degraded, "a machine's actor does not answer");
-        if (links.Length != 0 && links.All(link => link.State == ComponentState.Failed)) return (ComponentState.Degraded, "no FT link is up");
+        if (links.Length != 0 && links.All(link => link.State is ComponentState.Failed or ComponentState.Isolated)) return (ComponentState.Degraded, "no FT link is up");
         if (links.Any(link => link.State != ComponentState.Good)) return (ComponentState.Degraded, "an FT link is down");
         return arbiterReachable ? (ComponentState.Good, "") : (ComponentState.Degraded, "the arbiter does not answer: no second fault is survivable");
     }
@@ -196,7 +196,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
             links.Add(new LinkStatus
             {
                 Name = path.Name,
-                State = path.Status.State switch { LinkPathState.Up => ComponentState.Good, LinkPathState.Silent => ComponentState.Degraded, _ => ComponentState.Failed },
+                State = path.Status.Cause == LinkDownCause.OutOfService ? ComponentState.Isolated
+                    : path.Status.State switch { LinkPathState.Up => ComponentState.Good, LinkPathState.Silent => ComponentState.Degraded, _ => ComponentState.Failed },
                 Reason = path.Status.Reason,
                 SinceUnixMs = before.SinceMs,
                 RoundTripMs = path.RoundTripMs,
@@ -214,25 +215,40 @@ public sealed class HostActor : UntypedActor, IWithTimers
         bool isUp = path.Status.State == LinkPathState.Up;
         FaultProtocol.Report report = isUp
             ? new("link-up", FaultSeverity.Info, "", path.Name, $"FT link {path.Name} is up.", "", null, "link-down")
-            : new("link-down", FaultSeverity.Warning, "", path.Name, $"FT link {path.Name}: {path.Status.Reason.TrimEnd('.')}.", "the other links carry on");
+            : new("link-down", FaultSeverity.Warning, "", path.Name, $"FT link {path.Name}: {path.Status.Reason.TrimEnd('.')}.",
+                _links!.Snapshot().Any(other => other.Status.State == LinkPathState.Up) ? "the other link carries on" : "no FT link is left: the arbiter decides who goes on");
         if (isUp || wasKnown) Context.ActorSelection($"/user/{Faults.FaultManagerActor.Name}").Tell(report);
     }
 
     private void OnCommand(CommandProtocol.Command command)
     {
-        if (command.Server.Length != 0 && command.Server != _config.Name)
-        {
-            if (command.Server == _config.PeerName) _others[0].Tell(command, Sender);
-            else Sender.Tell(new CommandProtocol.Outcome(false, $"There is no server \"{command.Server}\" here; allowed are {_config.Name} and {_config.PeerName}."));
-            return;
-        }
+        if (CommandRules.Refuse(command, _config.AllowsFaultInjection) is { } refusal) Refuse(refusal);
+        else if (command.Server.Length != 0 && command.Server != _config.Name && command.Server != _config.PeerName)
+            Refuse($"There is no server \"{command.Server}\" here; allowed are {_config.Name} and {_config.PeerName}.");
+        else if (command.Machine.Length != 0 && !_machines.ContainsKey(command.Machine))
+            Refuse($"There is no machine \"{command.Machine}\" here; known are {string.Join(", ", _machines.Keys.Order())}.");
+        else if (CommandRules.Parse(command.Component) is (CommandSubject.Link, { } link)) OnLinkCommand(command, link);
+        else if (command is { Verb: CommandProtocol.Verbs.Isolate, Arguments: not [ByPeer] } && CommandRules.Parse(command.Component) is (CommandSubject.Replica, _)) IsolateReplica(command);
+        else if (command.Server == _config.PeerName) _others[0].Tell(command, Sender);
+        else CarryOut(command);
+    }
 
-        if (command.Machine.Length != 0 && !_machines.ContainsKey(command.Machine))
-        {
-            Sender.Tell(new CommandProtocol.Outcome(false, $"There is no machine \"{command.Machine}\" here; known are {string.Join(", ", _machines.Keys.Order())}."));
-            return;
-        }
+    /// <summary>Marks an isolation that the server which goes on carries out on the other one's replica.</summary>
+    private const string ByPeer = "by-peer";
 
+    private void Refuse(string sentence) => Sender.Tell(new CommandProtocol.Outcome(false, sentence));
+
+    // A replica is taken out by the server that goes on.
+    private void IsolateReplica(CommandProtocol.Command command)
+    {
+        bool isOwn = command.Server == _config.Name;
+        CommandProtocol.Command byPeer = command with { Server = isOwn ? _config.PeerName : _config.Name, Arguments = [ByPeer] };
+        if (isOwn) _others[0].Tell(byPeer, Sender);
+        else CarryOut(byPeer);
+    }
+
+    private void CarryOut(CommandProtocol.Command command)
+    {
         foreach ((string name, IActorRef machine) in _machines)
         {
             if (command.Machine.Length != 0 && command.Machine != name) continue;
@@ -242,7 +258,31 @@ public sealed class HostActor : UntypedActor, IWithTimers
             else machine.Forward(command);
         }
 
-        if (_machines.Count == 0) Sender.Tell(new CommandProtocol.Outcome(false, $"{_config.Name} runs no machine."));
+        if (_machines.Count == 0) Refuse($"{_config.Name} runs no machine.");
+    }
+
+    // Both ends take a path out of service and bring it back together.
+    private void OnLinkCommand(CommandProtocol.Command command, string name)
+    {
+        LinkPathSnapshot[] paths = [.. _links?.Snapshot() ?? []];
+        int index = Array.FindIndex(paths, path => path.Name == name);
+        if (index < 0)
+        {
+            Refuse($"There is no FT link \"{name}\" here; known are {string.Join(", ", paths.Select(path => "link-" + path.Name))}.");
+            return;
+        }
+
+        bool isTakenOut = command.Verb is CommandProtocol.Verbs.Isolate or CommandProtocol.Verbs.Inject;
+        if (command.Verb == CommandProtocol.Verbs.Isolate && !paths.Where((path, i) => i != index && path.Status.State == LinkPathState.Up).Any())
+        {
+            Refuse($"FT link {name} is the only one that is up: without it the servers could not stay in lockstep.");
+            return;
+        }
+
+        _links!.SetOutOfService(index, !isTakenOut ? "" : command.Verb == CommandProtocol.Verbs.Isolate ? "taken out of service by an operator" : "an injected fault");
+        if (command.Arguments is not [ByPeer]) _others[0].Tell(command with { Arguments = [ByPeer], Server = _config.PeerName });
+        CollectStatus();
+        Sender.Tell(new CommandProtocol.Outcome(true, isTakenOut ? $"FT link {name} carries nothing any more, on both servers." : $"FT link {name} is in service again, on both servers."));
     }
 
     private bool PeerLeads(string machine) => _known.TryGetValue(_config.PeerName, out (NodeStatus Status, ulong AtNs) peer)

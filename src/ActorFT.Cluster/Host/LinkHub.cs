@@ -20,6 +20,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     private readonly Dictionary<ushort, Action<ReadOnlyMemory<byte>>> _controls = [];
     private readonly Action<int, string> _refused;
     private ImmutableArray<LinkPathStatus> _paths;
+    private readonly string[] _outOfService; // by path: why it carries nothing; empty when in service
     private long _malformed;
 
     /// <summary>Makes the link; it does nothing before <see cref="Start"/>.</summary>
@@ -28,6 +29,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     public LinkHub(NodeConfig config, Action<int, string> refused)
     {
         _refused = refused;
+        _outOfService = [.. config.Links.Select(_ => "")];
         _paths = [.. config.Links.Select((_, i) => new LinkPathStatus(i, LinkPathState.Down, LinkDownCause.NotYet, "not connected yet", 0))];
         _endpoint = new LinkEndpoint(new LinkOptions
         {
@@ -49,7 +51,24 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     public void Start() => _endpoint.Start();
 
     /// <summary>Measurements of all paths.</summary>
-    public ImmutableArray<LinkPathSnapshot> Snapshot() => _endpoint.Snapshot();
+    public ImmutableArray<LinkPathSnapshot> Snapshot() => [.. _endpoint.Snapshot().Select((path, i) => path with { Status = Overlay(path.Status) })];
+
+    /// <summary>Takes a path out of service, or brings it back: to everybody here it is down, and what comes in on it is dropped.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="reason">Why it carries nothing; empty: it is in service.</param>
+    public void SetOutOfService(int path, string reason)
+    {
+        lock (_lock)
+        {
+            Volatile.Write(ref _outOfService[path], reason);
+            foreach (IActorRef coordinator in _machines.Values) coordinator.Tell(new MachineProtocol.PathChanged(Overlay(_paths[path])), ActorRefs.NoSender);
+        }
+    }
+
+    private bool IsInService(int path) => Volatile.Read(ref _outOfService[path]).Length == 0;
+
+    private LinkPathStatus Overlay(LinkPathStatus status) => IsInService(status.PathIndex) ? status
+        : status with { State = LinkPathState.Down, Cause = LinkDownCause.OutOfService, Reason = Volatile.Read(ref _outOfService[status.PathIndex]) };
 
     /// <inheritdoc/>
     public void Register(ushort channel, IActorRef coordinator)
@@ -57,7 +76,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
         lock (_lock)
         {
             _machines[channel] = coordinator;
-            foreach (LinkPathStatus path in _paths) coordinator.Tell(new MachineProtocol.PathChanged(path), ActorRefs.NoSender);
+            foreach (LinkPathStatus path in _paths) coordinator.Tell(new MachineProtocol.PathChanged(Overlay(path)), ActorRefs.NoSender);
         }
     }
 
@@ -76,7 +95,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
         {
             for (int path = 0; path < _endpoint.PathCount; path++)
             {
-                if (_endpoint.Status(path).State == LinkPathState.Up != (pass == 0)) continue;
+                if (!IsInService(path) || _endpoint.Status(path).State == LinkPathState.Up != (pass == 0)) continue;
                 isTaken |= _endpoint.TrySend(path, LinkClass.Control, channel, head, body) == SendResult.Taken;
                 if (isTaken && !onEveryPath) return true;
             }
@@ -86,7 +105,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     }
 
     /// <inheritdoc/>
-    public bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload) =>
+    public bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload) => IsInService(path) &&
         _endpoint.TrySend(path, isBulk ? LinkClass.Bulk : LinkClass.Log, channel, payload) == SendResult.Taken;
 
     /// <inheritdoc/>
@@ -94,6 +113,12 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
 
     void ILinkSink.FrameReceived(LinkFrame frame)
     {
+        if (!IsInService(frame.PathIndex))
+        {
+            frame.Dispose();
+            return;
+        }
+
         if (frame.LinkClass == LinkClass.Control)
         {
             ControlReceived(frame);
@@ -134,7 +159,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
         lock (_lock)
         {
             _paths = _paths.SetItem(status.PathIndex, status);
-            foreach (IActorRef coordinator in _machines.Values) coordinator.Tell(new MachineProtocol.PathChanged(status), ActorRefs.NoSender);
+            foreach (IActorRef coordinator in _machines.Values) coordinator.Tell(new MachineProtocol.PathChanged(Overlay(status)), ActorRefs.NoSender);
         }
     }
 

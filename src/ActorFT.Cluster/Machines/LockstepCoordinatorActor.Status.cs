@@ -57,6 +57,7 @@ public sealed partial class LockstepCoordinatorActor
             Leader = status.Configuration?.Leader.Server ?? "",
             Follower = status.Configuration?.Follower?.Server ?? "",
             Protected = status.IsDuplex,
+            PeerLeftOut = status.Role == ReplicaRoleName.Leading && _protocol.IsPeerLeftOut,
             Commit = _options.Settings.Commit == CommitMode.Verified ? "verified" : "received",
             Power = (_machine?.Power ?? MachinePower.Running).ToString(),
             Round = _machine?.RoundNumber ?? 0,
@@ -194,22 +195,24 @@ public sealed partial class LockstepCoordinatorActor
                 Feed(new AvailabilityChanged(Now, true));
                 return new(true, $"{server} takes part in machine {machine} again.");
             case CommandProtocol.Verbs.Isolate:
+                // Carried out by the server that goes on; which one is meant is told (HostActor).
+                if (status.Role != ReplicaRoleName.Leading)
+                    return new(false, $"{_options.Identity.PeerServer} leads machine {machine}, so it cannot be taken out: hand the machine over first (actorft failover {machine}).");
                 Feed(new IsolatePeerRequested(Now, "an operator asked for it"));
-                return new(true, $"{_options.Identity.PeerServer} is taken out of machine {machine}.");
+                return new(true, $"{_options.Identity.PeerServer} is taken out of machine {machine} until \"actorft protect {machine}\"; {server} runs it alone.");
             case CommandProtocol.Verbs.ForceStart:
                 Feed(new ColdStartForced(Now));
                 return new(true, $"Machine {machine} boots on {server} if the arbiter allows it.");
-            case CommandProtocol.Verbs.Inject when _options.Node.AllowsFaultInjection: return Inject(command);
-            default: return new(false, $"\"{command.Verb}\" is nothing that machine {machine} can do{(command.Verb == CommandProtocol.Verbs.Inject ? "; fault-injection is off" : "")}.");
+            case CommandProtocol.Verbs.Inject: return FlipBit();
+            default: return new(false, $"\"{command.Verb}\" is nothing that machine {machine} can do.");
         }
     }
 
     // Drills: a flipped bit in this replica's memory, which digests must find.
-    private CommandProtocol.Outcome Inject(CommandProtocol.Command command)
+    private CommandProtocol.Outcome FlipBit()
     {
-        if (_machine is null) return new(false, "The replica does not run here.");
-        if (command.Component != "memory") return new(false, $"Nothing can be injected into \"{command.Component}\" here; allowed is memory.");
+        if (_machine is null) return new(false, $"The replica of machine {_options.Identity.Machine} does not run on {_options.Identity.Self.Server}.");
         _machine.Memory.FlipBit(_machine.Memory.PageCount / 2);
-        return new(true, "A bit of this replica's memory was flipped.");
+        return new(true, $"A bit of the memory of {_options.Identity.Self.Server}'s replica was flipped.");
     }
 }

@@ -1,3 +1,4 @@
+using ActorFT.Cluster.Host;
 using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Status;
 using ActorFT.Lockstep.Protocol;
@@ -100,13 +101,55 @@ public sealed class MachineActor : UntypedActor
         {
             case MachineProtocol.GetStatus: CollectStatus(Sender); break;
             case Collected collected: collected.AskedBy.Tell(collected.Status); break;
-            case CommandProtocol.Command: _coordinator.Forward(message); break;
+            case CommandProtocol.Command command: OnCommand(command); break;
             case MachineProtocol.PeerUnreachable: _coordinator.Forward(message); break;
             case ConsoleActor.Watch or ConsoleActor.Unwatch or ConsoleActor.Typed: _parts.Console.Forward(message); break;
             case LeaveCompleted: Context.Parent.Tell(message); break;
             case Terminated terminated: OnStopped(terminated.ActorRef.Path.Name); break;
             default: Unhandled(message); break;
         }
+    }
+
+    // CommandRules has seen it: the verb is one that this kind of component knows.
+    private void OnCommand(CommandProtocol.Command command)
+    {
+        (CommandSubject subject, string name) = CommandRules.Parse(command.Component)!.Value;
+        MachineDefinition definition = _options.Definition;
+        switch (subject)
+        {
+            case CommandSubject.Disk: ForwardTo(_parts.Disks, [.. definition.Disks.Select(disk => disk.Name)], "disk", name, command); break;
+            case CommandSubject.Nic: ForwardTo(_parts.Nics, [.. definition.Nics.Select(nic => nic.Name)], "NIC", name, command); break;
+            case CommandSubject.Vcpu: Sender.Tell(OnVcpuCommand(command, name)); break;
+            default: _coordinator.Forward(command); break;
+        }
+    }
+
+    private void ForwardTo(IReadOnlyList<IActorRef> actors, string[] names, string kind, string name, CommandProtocol.Command command)
+    {
+        int index = Array.IndexOf(names, name);
+        if (index >= 0) actors[index].Forward(command);
+        else Sender.Tell(new CommandProtocol.Outcome(false, $"Machine {_options.Identity.Machine} has no {kind} \"{name}\"; {(names.Length == 0 ? $"it has no {kind}" : "it has " + string.Join(", ", names))}."));
+    }
+
+    // Injection and its end; on this thread, because a stalled vCPU's own is taken.
+    private CommandProtocol.Outcome OnVcpuCommand(CommandProtocol.Command command, string number)
+    {
+        string server = _options.Identity.Self.Server;
+        if (!int.TryParse(number, System.Globalization.CultureInfo.InvariantCulture, out int index) || index < 0 || index >= _parts.Meters.Count)
+            return new(false, $"Machine {_options.Identity.Machine} has no vCPU {number}; it has 0 to {_parts.Meters.Count - 1}.");
+        VcpuMeter meter = _parts.Meters[index];
+        if (command.Verb == CommandProtocol.Verbs.Clear)
+        {
+            if (meter.InjectedFault is not { } injected) return new(false, $"No fault is injected into vCPU {index} on {server}.");
+            meter.InjectedFault = null;
+            injected.End();
+            return new(true, $"vCPU {index} on {server} goes on.");
+        }
+
+        if (command.Arguments is not (["kind=stall"] or ["kind=fail"])) return new(false, "A vCPU's fault is kind=stall or kind=fail (--set kind=stall).");
+        bool isStall = command.Arguments[0] == "kind=stall";
+        meter.InjectedFault = new InjectedVcpuFault(isStall);
+        return new(true, $"vCPU {index} on {server} {(isStall ? "stalls" : "fails")} at its next quantum.");
     }
 
     private void OnStopped(string child)

@@ -69,7 +69,8 @@ public sealed class NicActor : UntypedActor, IWithTimers
     private long _sinceMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
     private ulong _settlesAtNs;
     private bool _isDownTold, _isRerouteTold;
-    private string _reopenRefusal = "";
+    private string _reopenRefusal = "", _outOfService = "";
+    private bool _isIsolated;
 
     /// <summary>Creates it.</summary>
     /// <param name="options">What it works with.</param>
@@ -111,6 +112,7 @@ public sealed class NicActor : UntypedActor, IWithTimers
             case Announce announce: SendAnnouncement(announce); break;
             case ReopenDue: TryReopen(); break;
             case MachineProtocol.GetStatus: Sender.Tell(BuildStatus()); break;
+            case CommandProtocol.Command command: Sender.Tell(OnCommand(command)); break;
             default: Unhandled(message); break;
         }
     }
@@ -173,7 +175,7 @@ public sealed class NicActor : UntypedActor, IWithTimers
             _isDownTold = !isGood;
             _sinceMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
             if (isGood) Report("nic-repaired", FaultSeverity.Info, $"NIC {_options.Name} of machine {_options.Machine} passes frames on {_options.Server} again.", "", "nic-down");
-            else Report("nic-down", FaultSeverity.Warning, $"NIC {_options.Name} of machine {_options.Machine} on {_options.Server}: {link.Reason}", role == NicRole.Following ? $"none needed: frames pass on {_options.PeerServer}" : "");
+            else Report("nic-down", FaultSeverity.Warning, $"NIC {_options.Name} of machine {_options.Machine} on {_options.Server}: {(_outOfService.Length != 0 ? _outOfService : link.Reason)}", role == NicRole.Following ? $"none needed: frames pass on {_options.PeerServer}" : "");
         }
 
         bool isRerouted = route == NicRoute.Peer;
@@ -189,6 +191,25 @@ public sealed class NicActor : UntypedActor, IWithTimers
 
     private void Report(string kind, FaultSeverity severity, string message, string action, string clears = "") =>
         _options.Faults.Tell(new FaultProtocol.Report(kind, severity, _options.Machine, Component, message, action, null, clears), Self);
+
+    private CommandProtocol.Outcome OnCommand(CommandProtocol.Command command)
+    {
+        string nic = $"NIC {_options.Name} of machine {_options.Machine} on {_options.Server}";
+        bool isInjection = command.Verb == CommandProtocol.Verbs.Inject, isTakenOut = isInjection || command.Verb == CommandProtocol.Verbs.Isolate;
+        if (isInjection && command.Arguments is not ([] or ["kind=down"])) return new(false, "A NIC's fault is kind=down.");
+        if (!_port.TrySetOutOfService(isTakenOut, evenIfLast: isInjection))
+            return new(false, $"{nic} is the machine's only way to its network: the other server's NIC cannot pass its frames now.");
+        _outOfService = !isTakenOut ? "" : isInjection ? "an injected fault." : "taken out of service by an operator.";
+        _isIsolated = command.Verb == CommandProtocol.Verbs.Isolate;
+        if (!isTakenOut) TryReopenNow();
+        TellFaults();
+        return new(true, isTakenOut ? $"{nic} passes no frames any more." : $"{nic} is in service again; frames come back to it when it has been good for a while.");
+    }
+
+    private void TryReopenNow()
+    {
+        if (_port.BackEnd.State.Condition == NicCondition.Failed) TryReopen();
+    }
 
     private NicStatus BuildStatus()
     {
@@ -219,13 +240,13 @@ public sealed class NicActor : UntypedActor, IWithTimers
             NicRoute.Proxy => $"Passes frames for {_options.PeerServer}.",
             _ => "",
         };
-        ComponentState state = link.Condition switch
+        ComponentState state = _outOfService.Length != 0 ? _isIsolated ? ComponentState.Isolated : ComponentState.Failed : link.Condition switch
         {
             NicCondition.Good when route is NicRoute.Peer or NicRoute.Returning => ComponentState.Transitioning,
             NicCondition.Good => ComponentState.Good,
             _ => ComponentState.Failed,
         };
-        string[] parts = [link.Reason, way, _reopenRefusal];
+        string[] parts = [_outOfService, link.Reason, way, _reopenRefusal];
         return (state, string.Join(' ', parts.Where(part => part.Length != 0)));
     }
 

@@ -26,6 +26,7 @@ public sealed class NicPort : IDisposable
     private bool _isAnnounced; // the way that is applied
     private int _waitingFrames;
     private long _sentByPeer, _receivedByPeer, _dropped;
+    private bool _isOutOfService;
 
     /// <summary>Makes it; nothing passes before a role is set.</summary>
     /// <param name="index">The NIC's number in the machine.</param>
@@ -65,7 +66,7 @@ public sealed class NicPort : IDisposable
             // On before the gate opens, so that the first frame is not lost; off after it closed, so that this host's bridge forgets the port.
             if (role != NicRole.None && before == NicRole.None) _backEnd.SetCarrier(true);
             ulong now = Now;
-            _routing.SetOwn(_backEnd.State.Condition == NicCondition.Good, now);
+            _routing.SetOwn(IsOwnUsable, now);
             _routing.SetRole(role, term, now);
             Apply(now);
             if (role == NicRole.None && before != NicRole.None) _backEnd.SetCarrier(false);
@@ -195,11 +196,27 @@ public sealed class NicPort : IDisposable
     /// <summary>Closes the back end.</summary>
     public void Dispose() => BackEnd.Dispose();
 
+    private bool IsOwnUsable => !_isOutOfService && _backEnd.State.Condition == NicCondition.Good;
+
+    /// <summary>Takes this server's NIC out of service, or brings it back: frames pass through the peer's, while that is good.</summary>
+    /// <returns>False, and nothing is changed: it is the machine's only way to its network.</returns>
+    public bool TrySetOutOfService(bool isOutOfService, bool evenIfLast)
+    {
+        lock (_lock)
+        {
+            ulong now = Now;
+            if (isOutOfService && !evenIfLast && _routing.Role == NicRole.Leading && !_routing.CanPeerServe(now)) return false;
+            _isOutOfService = isOutOfService;
+            UpdateOwn(now);
+            return true;
+        }
+    }
+
     private static bool IsGateOpen(NicRoute route) => route is NicRoute.Own or NicRoute.Proxy;
 
     private void UpdateOwn(ulong now)
     {
-        _routing.SetOwn(_backEnd.State.Condition == NicCondition.Good, now);
+        _routing.SetOwn(IsOwnUsable, now);
         Apply(now);
     }
 

@@ -33,6 +33,7 @@ public sealed class VcpuActor : UntypedActor
             return;
         }
 
+        if (_meter.InjectedFault is { } fault) fault.Strike(_index);
         QuantumResult result = round.Machine.RunQuantum(_index);
         round.Retired += result.Retired;
         _meter.Retired += (ulong)result.Retired;
@@ -49,4 +50,25 @@ public sealed class VcpuMeter
 
     /// <summary>What ended the last quantum.</summary>
     public QuantumEnd LastEnd { get; set; }
+
+    /// <summary>A fault to strike its next quantum (drills); null for none. Set on any thread.</summary>
+    public InjectedVcpuFault? InjectedFault { get => Volatile.Read(ref _injectedFault); set => Volatile.Write(ref _injectedFault, value); }
+
+    private InjectedVcpuFault? _injectedFault;
+}
+
+/// <summary>A vCPU's fault, injected for a drill: it throws, or it does not come back from its quantum until it is taken away.</summary>
+public sealed class InjectedVcpuFault(bool isStall)
+{
+    private readonly ManualResetEventSlim _isOver = new();
+
+    /// <summary>Called by the vCPU in the place of its quantum.</summary>
+    public void Strike(int index)
+    {
+        if (!isStall) throw new InvalidOperationException($"vCPU {index} was made to fail for a drill");
+        _isOver.Wait();
+    }
+
+    /// <summary>A stalled vCPU goes on.</summary>
+    public void End() => _isOver.Set();
 }

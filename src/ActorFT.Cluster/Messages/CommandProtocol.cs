@@ -29,7 +29,7 @@ public static class CommandProtocol
         public const string Leave = "leave";
         /// <summary>The server comes back from maintenance.</summary>
         public const string Return = "return";
-        /// <summary>Take a component out of service.</summary>
+        /// <summary>Take a component out of service; without one, the replica of the server that is named.</summary>
         public const string Isolate = "isolate";
         /// <summary>Bring a component back.</summary>
         public const string Repair = "repair";
@@ -41,7 +41,5 @@ public static class CommandProtocol
         public const string Inject = "inject";
         /// <summary>Take an injected fault away.</summary>
         public const string Clear = "clear";
-        /// <summary>Switch a machine on that its guest switched off.</summary>
-        public const string PowerOn = "power-on";
     }
 }

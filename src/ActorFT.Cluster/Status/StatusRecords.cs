@@ -80,6 +80,8 @@ public sealed record MachineStatus
     public string Follower { get; init; } = "";
     /// <summary>Whether both replicas are in lockstep.</summary>
     public bool Protected { get; init; }
+    /// <summary>Leading: the other server stays out until an operator allows it.</summary>
+    public bool PeerLeftOut { get; init; }
     /// <summary>"received" or "verified".</summary>
     public string Commit { get; init; } = "received";
     /// <summary>"Running", "Off" or "Failed": the guest's power.</summary>

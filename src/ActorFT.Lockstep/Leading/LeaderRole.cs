@@ -80,7 +80,7 @@ internal sealed partial class LeaderRole : ReplicaRole
     private string Detail =>
         _divergence is not null ? "finding out which replica is faulty"
         : _handOver != HandOverStep.None ? "handing over"
-        : _stream is null ? "alone"
+        : _stream is null ? Context.IsPeerLeftOut ? $"alone: {Context.Identity.PeerServer} stays out until an operator allows it (actorft protect {Context.Machine})" : "alone"
         : _drop is not null ? $"leaving {_stream.Peer.Server} out: {_drop}"
         : _stream.Phase switch
         {
@@ -123,7 +123,10 @@ internal sealed partial class LeaderRole : ReplicaRole
             case SelfChecked check: OnSelfChecked(check); break;
             case HandOverRequested: BeginHandOver(); break;
             case LeaveRequested: OnLeaveRequested(); break;
-            case IsolatePeerRequested isolate: DropByPolicy(isolate.Reason); break;
+            case IsolatePeerRequested isolate:
+                Context.LeaveOutPeer();
+                DropByPolicy(isolate.Reason);
+                break;
             case ColdStartForced: Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} leads machine {Context.Machine} already."); break;
         }
         Advance();

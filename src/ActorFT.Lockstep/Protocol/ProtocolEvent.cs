@@ -145,7 +145,7 @@ public sealed record ColdStartForced(ulong NowNs) : ProtocolEvent(NowNs);
 /// <param name="NowNs">The clock.</param>
 public sealed record PeerAllowed(ulong NowNs) : ProtocolEvent(NowNs);
 
-/// <summary>The operator (or a policy) wants the machine to go on without the follower.</summary>
+/// <summary>The operator (or a policy) wants the machine to go on without the other server, until <see cref="PeerAllowed"/>.</summary>
 /// <param name="NowNs">The clock.</param>
 /// <param name="Reason">Why, in words.</param>
 public sealed record IsolatePeerRequested(ulong NowNs, string Reason) : ProtocolEvent(NowNs);

@@ -105,6 +105,9 @@ internal sealed class ReplicaContext
         Fault(ProtocolFaultKind.PeerLeftOut, $"{Identity.PeerServer} was isolated {_isolatedAtNs.Count} times; it stays out until an operator allows it.");
     }
 
+    /// <summary>The peer stays out until it is allowed, because an operator wants it so.</summary>
+    public void LeaveOutPeer() => IsPeerLeftOut = true;
+
     public void AllowPeer()
     {
         _isolatedAtNs.Clear();

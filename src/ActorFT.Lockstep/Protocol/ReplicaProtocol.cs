@@ -45,6 +45,9 @@ public sealed class ReplicaProtocol
     /// <summary>What it is at the moment.</summary>
     public ReplicaStatus Status => _context.Role.Status;
 
+    /// <summary>Whether the other server stays out until <see cref="PeerAllowed"/>.</summary>
+    public bool IsPeerLeftOut => _context.IsPeerLeftOut;
+
     /// <summary>Leading: the time for a round that begins now.</summary>
     public ulong StampRound(ulong nowNs) => _context.Clock.Stamp(nowNs);
 

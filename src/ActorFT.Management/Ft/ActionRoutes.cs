@@ -16,13 +16,12 @@ internal static class ActionRoutes
     [
         (CommandProtocol.Verbs.FailOver, "Hands the machine over to the other server."),
         (CommandProtocol.Verbs.Protect, "Lets a server that was taken out take part again."),
-        (CommandProtocol.Verbs.Isolate, "Takes the other server, or a component, out of service."),
-        (CommandProtocol.Verbs.Repair, "Brings a component back into service."),
-        (CommandProtocol.Verbs.Scrub, "Compares a disk's copies."),
-        (CommandProtocol.Verbs.Inject, "Injects a fault, where fault-injection is on."),
-        (CommandProtocol.Verbs.Clear, "Takes an injected fault away."),
+        (CommandProtocol.Verbs.Isolate, "Takes a component (disk-NAME, nic-NAME, link-NAME) out of service; without a component the replica of the server that is named, at once and until protect."),
+        (CommandProtocol.Verbs.Repair, "Brings a component (disk-NAME, nic-NAME, link-NAME) back into service."),
+        (CommandProtocol.Verbs.Scrub, "Compares a disk's copies (disk-NAME) and repairs what differs."),
+        (CommandProtocol.Verbs.Inject, "Injects a fault into disk-NAME, nic-NAME, link-NAME, vcpu-NUMBER or memory, where actorft.fault-injection is on."),
+        (CommandProtocol.Verbs.Clear, "Takes an injected fault away, where actorft.fault-injection is on."),
         (CommandProtocol.Verbs.ForceStart, "Boots here although the other server's state is out of reach: what only it knew is lost."),
-        (CommandProtocol.Verbs.PowerOn, "Switches on a machine that its guest switched off."),
     ];
 
     public static void Map(IEndpointRouteBuilder routes, NodeGateway gateway, TokenGate gate)

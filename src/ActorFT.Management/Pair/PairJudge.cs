@@ -73,6 +73,8 @@ internal static class PairJudge
                 $"Wait: memory is being copied (pass {resync.Pass + 1}, {100.0 * resync.DonePages / resync.TotalPages:0} %). Do not stop {machine.Leader} meanwhile.");
         if (machine.State == ComponentState.Rebuilding) return $"Wait for the other server to be made equal. Do not stop {machine.Leader} meanwhile.";
         if (machine.Protected) return "";
+        ReplicaView? isolated = machine.Replicas.FirstOrDefault(replica => replica.IsCurrent && replica.Status.State == ComponentState.Isolated);
+        if (isolated is not null) return $"When {isolated.Server} is in order, let it back: actorft protect {machine.Name}. Do not stop {machine.Leader} meanwhile.";
         NodeView? other = status.Nodes.FirstOrDefault(node => node.Role == "server" && node.Name != machine.Leader);
         return other is { IsCurrent: true }
             ? $"If it does not become protected by itself within a minute: actorft protect {machine.Name}. Do not stop {machine.Leader} meanwhile."
@@ -102,7 +104,7 @@ internal static class PairJudge
             foreach (LinkStatus link in node.Links.Where(link => link.State != ComponentState.Good))
             {
                 yield return new(PairHealth.Degraded, $"FT link {link.Name} on {node.Name}: {link.State}, {link.Reason}.",
-                    isPeerThere ? $"Check the cable, port and switch of FT link {link.Name}." : "");
+                    link.State == ComponentState.Isolated ? $"When it is in order: actorft link repair {link.Name}." : isPeerThere ? $"Check the cable, port and switch of FT link {link.Name}." : "");
             }
         }
 
@@ -113,9 +115,10 @@ internal static class PairJudge
                 string where = $"of {machine.Name} on {replica.Server}";
                 foreach (DiskStatus disk in replica.Status.Disks.Where(disk => disk.State != ComponentState.Good))
                     yield return new(PairHealth.Degraded, $"Disk {disk.Name} {where}: {disk.State}, {disk.Reason}.",
-                        disk.State == ComponentState.Rebuilding ? "" : $"Check or replace what stands behind disk {disk.Name} on {replica.Server}.");
+                        disk.State == ComponentState.Rebuilding ? "" : disk.State == ComponentState.Isolated ? $"When it is in order: actorft disk repair {disk.Name} --server {replica.Server}." : $"Check or replace what stands behind disk {disk.Name} on {replica.Server}.");
                 foreach (NicStatus nic in replica.Status.Nics.Where(nic => nic.State != ComponentState.Good))
-                    yield return new(PairHealth.Degraded, $"NIC {nic.Name} {where}: {nic.State}, {nic.Reason}.", $"Check cable and port of NIC {nic.Name} on {replica.Server}.");
+                    yield return new(PairHealth.Degraded, $"NIC {nic.Name} {where}: {nic.State}, {nic.Reason}.",
+                        nic.State == ComponentState.Isolated ? $"When it is in order: actorft nic repair {nic.Name} --server {replica.Server}." : nic.State == ComponentState.Transitioning ? "" : $"Check cable and port of NIC {nic.Name} on {replica.Server}.");
                 foreach (VcpuStatus vcpu in replica.Status.Vcpus.Where(vcpu => vcpu.State is ComponentState.Failed or ComponentState.Isolated))
                     yield return new(PairHealth.Degraded, $"vCPU {vcpu.Index} {where}: {vcpu.State}, {vcpu.Reason}.", $"See the evidence: actorft events; then restart actorft on {replica.Server}.");
             }

@@ -86,6 +86,7 @@ public static class PairStatusBuilder
         ReplicaView? leader = replicas.Where(replica => replica.IsCurrent && replica.Status.Role == "Leading").MaxBy(replica => replica.Status.Term);
         ulong term = replicas.Select(replica => replica.Status.Term)
             .Concat(known.SelectMany(one => one.Status.Terms.Where(kept => kept.Machine == name).Select(kept => kept.Term))).DefaultIfEmpty().Max();
+        if (leader is { Status.PeerLeftOut: true }) replicas = [.. replicas.Select(replica => replica.Server == leader.Server ? replica : TakenOut(replica, name))];
         (ComponentState state, string reason) = leader is null ? Leaderless(subject, replicas) : Led(leader, replicas);
         return new MachineView
         {
@@ -101,6 +102,12 @@ public static class PairStatusBuilder
             Replicas = replicas,
         };
     }
+
+    // The server itself only knows that nobody takes it in.
+    private static ReplicaView TakenOut(ReplicaView replica, string machine) => replica with
+    {
+        Status = replica.Status with { State = ComponentState.Isolated, Reason = $"stays out until an operator allows it (actorft protect {machine})" },
+    };
 
     private static (ComponentState, string) Led(ReplicaView leader, ReplicaView[] replicas)
     {

@@ -28,6 +28,8 @@ public enum LinkDownCause : byte
     Refused,
     /// <summary>What arrived was damaged or against the protocol.</summary>
     Corrupted,
+    /// <summary>Taken out of service on purpose.</summary>
+    OutOfService,
 }
 
 /// <summary>A path's state, its cause and its reason in words.</summary>

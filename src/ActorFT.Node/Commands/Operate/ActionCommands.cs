@@ -11,7 +11,7 @@ using ActorFT.Node.Terminal;
 
 namespace ActorFT.Node.Commands.Operate;
 
-/// <summary>What changes something: failover, protect, server leave|return, fault inject|clear, disk isolate|repair|scrub.</summary>
+/// <summary>What changes something: failover, protect, server leave|return|isolate, fault inject|clear, disk|nic|link isolate|repair, disk scrub.</summary>
 internal static class ActionCommands
 {
     private const string Codes = "Exit codes: 0 done or begun, 2 refused, 3 wrong use or token, 4 no server answers.";
@@ -59,31 +59,89 @@ internal static class ActionCommands
                 }));
         }
 
+        server.Subcommands.Add(IsolateServer());
         return server;
     }
+
+    private static Command IsolateServer()
+    {
+        Argument<string> name = new("SERVER") { Description = "The server whose replica goes; not the one that leads." };
+        Option<string?> machine = NewMachineOption();
+        return OperateCommand.Create("isolate", $"""
+            Takes a server's replica of a machine out at once, and keeps it out until `actorft protect`: for a server that disturbs the
+            machine. The machine runs on, unprotected, on the other server. For maintenance use `actorft server leave`.
+
+            Examples:
+              actorft server isolate server-b
+              actorft protect debian
+
+            {Codes}
+            """, [name, machine], (client, isJson, result) => ChangeMachineAsync(client, isJson, result.GetValue(machine), CommandProtocol.Verbs.Isolate,
+                new ActionRequest(result.GetValue(name), null, null)));
+    }
+
+    private static Option<string?> NewMachineOption() => new("--machine") { Description = "The machine; may be left out when there is only one.", HelpName = "NAME" };
 
     public static Command Fault()
     {
         Command fault = new("fault", "Lists faults; injects and clears faults for drills, where fault-injection is on.\n\nExamples:\n  actorft fault list\n  actorft fault inject memory --server server-b");
         fault.Subcommands.Add(StatusCommands.Events("list"));
-        fault.Subcommands.Add(OnComponent("inject", CommandProtocol.Verbs.Inject, "Injects a fault into a component, where actorft.fault-injection is on.", "actorft fault inject memory --server server-b"));
-        fault.Subcommands.Add(OnComponent("clear", CommandProtocol.Verbs.Clear, "Takes an injected fault away.", "actorft fault clear disk-root --server server-b"));
+        fault.Subcommands.Add(OnComponent("inject", CommandProtocol.Verbs.Inject, "Injects a fault into a component, where actorft.fault-injection is on: memory (a flipped bit), vcpu-N (kind=fail, kind=stall), nic-NAME, link-NAME, disk-NAME.",
+            "actorft fault inject memory --server server-b\n  actorft fault inject vcpu-0 --set kind=stall --server server-a"));
+        fault.Subcommands.Add(OnComponent("clear", CommandProtocol.Verbs.Clear, "Takes an injected fault away.", "actorft fault clear nic-lan --server server-b"));
         return fault;
     }
 
     public static Command Disk()
     {
         Command disk = StatusCommands.Components("disk");
-        disk.Subcommands.Add(OnComponent("isolate", CommandProtocol.Verbs.Isolate, "Takes a disk's copy out of service.", "actorft disk isolate disk-root --server server-b"));
-        disk.Subcommands.Add(OnComponent("repair", CommandProtocol.Verbs.Repair, "Brings a disk's copy back; it is made equal online.", "actorft disk repair disk-root --server server-b"));
-        disk.Subcommands.Add(OnComponent("scrub", CommandProtocol.Verbs.Scrub, "Compares a disk's copies and repairs what differs.", "actorft disk scrub disk-root"));
+        disk.Subcommands.Add(OnKind("disk", "isolate", CommandProtocol.Verbs.Isolate, "Takes one server's copy of a disk out of service; that server's replica uses the other copy.", "root", true));
+        disk.Subcommands.Add(OnKind("disk", "repair", CommandProtocol.Verbs.Repair, "Brings one server's copy of a disk back; it is made equal while the machine runs.", "root", true));
+        disk.Subcommands.Add(OnKind("disk", "scrub", CommandProtocol.Verbs.Scrub, "Compares a disk's copies and repairs what differs.", "root", true));
         return disk;
+    }
+
+    public static Command Nic()
+    {
+        Command nic = StatusCommands.Components("nic");
+        nic.Subcommands.Add(OnKind("nic", "isolate", CommandProtocol.Verbs.Isolate, "Takes one server's NIC out of service; frames pass through the other server's.", "lan", true));
+        nic.Subcommands.Add(OnKind("nic", "repair", CommandProtocol.Verbs.Repair, "Brings one server's NIC back into service.", "lan", true));
+        return nic;
+    }
+
+    public static Command Link()
+    {
+        Command link = StatusCommands.Components("link");
+        link.Subcommands.Add(OnKind("link", "isolate", CommandProtocol.Verbs.Isolate, "Takes an FT link out of service on both servers, while another one is up.", "ft0", false));
+        link.Subcommands.Add(OnKind("link", "repair", CommandProtocol.Verbs.Repair, "Brings an FT link back into service on both servers.", "ft0", false));
+        return link;
+    }
+
+    // The component's kind is the command's, so the bare name does; "disk-root" is understood too.
+    private static Command OnKind(string kind, string name, string verb, string what, string example, bool isOfServer)
+    {
+        Argument<string> component = new("NAME") { Description = $"The {kind}'s name, such as {example}." };
+        Option<string?> machine = NewMachineOption();
+        Option<string?> server = new("--server") { Description = "The server whose component it is; default: the one that leads.", HelpName = "NAME" };
+        return OperateCommand.Create(name, $"""
+            {what}
+
+            Examples:
+              actorft {kind} {name} {example}{(isOfServer ? " --server server-b" : "")}
+
+            {Codes}
+            """, isOfServer ? [component, machine, server] : [component, machine], (client, isJson, result) =>
+            {
+                string given = result.GetValue(component)!, prefix = kind + "-";
+                return ChangeMachineAsync(client, isJson, result.GetValue(machine), verb, new ActionRequest(
+                    isOfServer ? result.GetValue(server) : null, given.StartsWith(prefix, StringComparison.Ordinal) ? given : prefix + given, null));
+            });
     }
 
     private static Command OnComponent(string name, string verb, string what, string example)
     {
-        Argument<string> component = new("COMPONENT") { Description = "The component, such as disk-root, nic-lan, vcpu-1, link-0 or memory." };
-        Option<string?> machine = new("--machine") { Description = "The machine; may be left out when there is only one.", HelpName = "NAME" };
+        Argument<string> component = new("COMPONENT") { Description = "The component: disk-NAME, nic-NAME, link-NAME, vcpu-NUMBER or memory." };
+        Option<string?> machine = NewMachineOption();
         Option<string?> server = new("--server") { Description = "The server whose component it is; default: the one that leads.", HelpName = "NAME" };
         Option<string[]> arguments = new("--set") { Description = "More, such as kind=stall; repeatable.", HelpName = "KEY=VALUE" };
         return OperateCommand.Create(name, $"""
