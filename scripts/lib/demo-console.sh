@@ -4,8 +4,6 @@
 
 readonly console_seconds=300
 declare -A node_pid=() taken=([a]=0 [b]=0)
-leader=a
-other() { if [ "$1" = a ]; then echo b; else echo a; fi; }
 
 console_write_configs() {
     # Loopback ports of this run's own: a pair that runs here already stays undisturbed.
@@ -92,10 +90,11 @@ console_acts() {
     console_start arbiter
     console_start server-a
     console_start server-b
-    tell "server-a boots the machine: Debian's own kernel for riscv64, two vCPUs, 256 MiB; it counts on its console"
-    demo_until "$console_seconds" "the machine is protected" has_lines "$work/server-a.log" '\[protected\]' 1 || return 1
-    demo_until "$console_seconds" "the machine counts" console_beyond a 20 || return 1
-    good "both servers execute it in lockstep; server-a leads; the machine counts: $(console_last a)"
+    demo_until "$console_seconds" "a server leads the machine" find_leader || return 1
+    tell "server-$leader boots the machine: Debian's own kernel for riscv64, two vCPUs, 256 MiB; it counts on its console"
+    demo_until "$console_seconds" "the machine is protected" has_lines "$(node_log "$leader")" '\[protected\]' 1 || return 1
+    demo_until "$console_seconds" "the machine counts" console_beyond "$leader" 20 || return 1
+    good "both servers execute it in lockstep; server-$leader leads; the machine counts: $(console_last "$leader")"
     console_kill_leader || return 1
     if [ "$fast" = no ]; then console_kill_leader || return 1; fi
     console_take "$leader"

@@ -4,12 +4,9 @@
 readonly protect_seconds=300
 # A client's own retransmissions may double what a fault cost it; a host with many other things to do needs the rest.
 readonly masked_limit_ms=10000
-leader=a
 declare -A protected=([a]=0 [b]=0)
 
-other() { if [ "$1" = a ]; then echo b; else echo a; fi; }
 run_lab() { "$actorft_root/scripts/lab" --lab "$lab" "$@"; }
-node_log() { printf '%s/log/%s.log' "$lab" "$1"; }
 
 # What the program itself says: the line of its log, without its time.
 quote_log() { # ROLE PATTERN
@@ -49,11 +46,12 @@ start_pair() {
     lab_pair_write "$work" "256 MiB" "$guest/initrd-database" \
         "console=ttyS0 quiet loglevel=3 actorft.run=database actorft.ip=$lab_machine_address/24"
     lab_pair_start "$lab" "$work" "${program[@]}"
-    tell "server-a boots the machine: Debian's own kernel for riscv64, two vCPUs, 256 MiB, one NIC"
-    wait_protected a || return 1
-    quote_log a '\[protected\]'
-    good "both servers execute the machine in lockstep; server-a leads"
-    demo_until "$protect_seconds" "the database in the machine is ready" has_lines "$work/server-a.console" 'actorft-guest: database ready' 1 || return 1
+    demo_until "$protect_seconds" "a server leads the machine" find_leader || return 1
+    tell "server-$leader boots the machine: Debian's own kernel for riscv64, two vCPUs, 256 MiB, one NIC"
+    wait_protected "$leader" || return 1
+    quote_log "$leader" '\[protected\]'
+    good "both servers execute the machine in lockstep; server-$leader leads"
+    demo_until "$protect_seconds" "the database in the machine is ready" has_lines "$work/server-$leader.console" 'actorft-guest: database ready' 1 || return 1
     good "valkey runs in the machine; every transaction is in its log before it answers (appendfsync always)"
     tell "its files are in the machine's memory: what is shown here is that memory, CPUs and connections survive"
 }

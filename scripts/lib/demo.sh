@@ -60,3 +60,16 @@ demo_past() { [ $SECONDS -ge "$1" ]; }
 
 has_lines() { [ "$(demo_count "$1" "$2")" -ge "$3" ]; } # FILE PATTERN COUNT
 client_has_done() { client_state; [ "$acknowledged" -ge "$1" ]; }
+
+leader='' # a or b: whom the arbiter let boot the machine, then whoever took over
+other() { if [ "$1" = a ]; then echo b; else echo a; fi; }
+node_log() { if [ -n "$lab" ]; then printf '%s/log/%s.log' "$lab" "$1"; else printf '%s/server-%s.log' "$work" "$1"; fi; }
+
+# Both servers start at once, and whichever asks the arbiter first boots the machine.
+find_leader() {
+    local server
+    for server in a b; do
+        ! has_lines "$(node_log "$server")" '\[leading\]' 1 || leader=$server
+    done
+    [ -n "$leader" ]
+}

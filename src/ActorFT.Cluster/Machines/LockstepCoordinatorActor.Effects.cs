@@ -64,21 +64,25 @@ public sealed partial class LockstepCoordinatorActor
     {
         _encoded.Clear();
         LinkCodec.Encode(_encoded, send.Envelope);
-        bool isBulk = send.Channel == LinkChannel.Bulk;
-        if (send.Path is { } only)
+        if (send.Channel == LinkChannel.Bulk)
         {
-            Send(only, isBulk);
-            return;
+            // The end of a pass is said once, behind its batches: like them it waits for room.
+            if (!TrySendBulk(send.Path!.Value)) _outgoingEnds.Enqueue((send.Path.Value, _encoded.WrittenMemory.ToArray()));
         }
-
-        for (int path = 0; path < _options.Link.PathCount; path++) Send(path, isBulk);
+        else if (send.Path is { } only)
+        {
+            SendLog(only);
+        }
+        else
+        {
+            for (int path = 0; path < _options.Link.PathCount; path++) SendLog(path);
+        }
     }
 
     // What a path does not take is lost with it: the protocol repeats what matters.
-    private void Send(int path, bool isBulk)
+    private void SendLog(int path)
     {
-        if (!isBulk && _options.Link.TrySend(path, isBulk, _options.Channel, _encoded.Written)) _logBytes += _encoded.Written.Length;
-        else if (isBulk) _ = _options.Link.TrySend(path, isBulk, _options.Channel, _encoded.Written);
+        if (_options.Link.TrySend(path, isBulk: false, _options.Channel, _encoded.Written)) _logBytes += _encoded.Written.Length;
     }
 
     private void Boot()

@@ -33,6 +33,7 @@ public sealed partial class LockstepCoordinatorActor
     }
 
     private OutgoingState? _outgoing;
+    private readonly Queue<(int Path, byte[] Frame)> _outgoingEnds = new();
     private bool _isStreamFinal, _isWaitingForRoom;
     private double _resyncAllowance;
     private ulong _resyncRefilledNs;
@@ -72,36 +73,49 @@ public sealed partial class LockstepCoordinatorActor
     private void EndStream()
     {
         _outgoing = null;
+        _outgoingEnds.Clear();
         _isStreamFinal = false;
     }
 
     /// <summary>Sends a little more of the state, if a transfer is under way and there is room.</summary>
     private void ContinueStream()
     {
-        if (_outgoing is not { } outgoing || _isInRound || _isWaitingForRoom || _machine is not { } machine) return;
-        for (int batches = 0; outgoing.NextPage < outgoing.Pages.Count; batches++)
+        if (_isWaitingForRoom) return;
+        while (_outgoingEnds.TryPeek(out (int Path, byte[] Frame) end))
         {
-            if (!outgoing.IsFinal && (batches >= BatchesBetweenRounds || !IsAllowed())) return;
-            if (!TrySendPages(outgoing, machine.Memory)) return;
+            _encoded.Clear();
+            _encoded.Raw(end.Frame);
+            if (!TrySendBulk(end.Path)) return;
+            _outgoingEnds.Dequeue();
         }
 
-        if (outgoing.IsFinal)
-        {
-            FinishFinalPass(outgoing, machine);
-            return;
-        }
-
-        _outgoing = null;
-        Feed(new StatePassSent(Now, outgoing.Stream, outgoing.Pass, outgoing.NextSequence, machine.Memory.CountDirtySinceMark()));
+        if (_outgoing is not { } outgoing || _isInRound || _machine is not { } machine) return;
+        ulong sentBefore = outgoing.NextSequence;
+        if (!TrySendMore(outgoing, machine) && outgoing.NextSequence != sentBefore) Feed(new StateMoved(Now, outgoing.Stream));
     }
 
-    private void FinishFinalPass(OutgoingState outgoing, IMachine machine)
+    // False: there is more, or no room for it yet.
+    private bool TrySendMore(OutgoingState outgoing, IMachine machine)
+    {
+        for (int batches = 0; outgoing.NextPage < outgoing.Pages.Count; batches++)
+        {
+            if (!outgoing.IsFinal && (batches >= BatchesBetweenRounds || !IsAllowed())) return false;
+            if (!TrySendPages(outgoing, machine.Memory)) return false;
+        }
+
+        if (outgoing.IsFinal) return TryFinishFinalPass(outgoing, machine);
+        _outgoing = null;
+        Feed(new StatePassSent(Now, outgoing.Stream, outgoing.Pass, outgoing.NextSequence, machine.Memory.CountDirtySinceMark()));
+        return true;
+    }
+
+    private bool TryFinishFinalPass(OutgoingState outgoing, IMachine machine)
     {
         if (!outgoing.AreDevicesSent)
         {
             StateWriter devices = new();
             machine.SaveDevices(devices);
-            if (!TrySendBatch(outgoing, StateKind.Devices, devices.WrittenMemory)) return;
+            if (!TrySendBatch(outgoing, StateKind.Devices, devices.WrittenMemory)) return false;
             outgoing.AreDevicesSent = true;
         }
 
@@ -111,6 +125,7 @@ public sealed partial class LockstepCoordinatorActor
         _resyncPauseNs = Now - outgoing.BeganNs;
         Feed(new FinalStateSent(Now, outgoing.Stream, outgoing.NextSequence, machine.RoundNumber, machine.TimeNs, digest));
         QueueRound();
+        return true;
     }
 
     private ulong _resyncBeganNs, _resyncPauseNs, _resyncTookNs;
@@ -145,16 +160,20 @@ public sealed partial class LockstepCoordinatorActor
     {
         _encoded.Clear();
         LinkCodec.Encode(_encoded, new LinkEnvelope(_options.Identity.Self.Incarnation, 0, new StateBatch(outgoing.Stream, outgoing.NextSequence, kind, content)));
-        if (_options.Link.TrySend(outgoing.Path, isBulk: true, _options.Channel, _encoded.Written))
-        {
-            outgoing.NextSequence++;
-            _resyncBytes += content.Length;
-            return true;
-        }
+        if (!TrySendBulk(outgoing.Path)) return false;
+        outgoing.NextSequence++;
+        _resyncBytes += content.Length;
+        return true;
+    }
 
+    // Sends what is encoded, behind whatever waits already; when there is no room, there will be a word when there is.
+    private bool TrySendBulk(int path)
+    {
+        if (_isWaitingForRoom) return false;
+        if (_options.Link.TrySend(path, isBulk: true, _options.Channel, _encoded.Written)) return true;
         _isWaitingForRoom = true;
         IActorRef self = Self;
-        _options.Link.WaitForBulkRoomAsync(outgoing.Path).ContinueWith(
+        _options.Link.WaitForBulkRoomAsync(path).ContinueWith(
             _ => self.Tell(MachineProtocol.RoomForState.Instance, ActorRefs.NoSender), TaskScheduler.Default);
         return false;
     }

@@ -117,6 +117,7 @@ internal sealed partial class LeaderRole : ReplicaRole
             case RoundExecuted executed: OnRound(executed); break;
             case DigestComputed computed: OnDigest(computed); break;
             case RoundsPaused: _isPaused = _pace == 0; break;
+            case StateMoved moved when _stream is { } stream && moved.Stream == stream.Id: Moved(stream); break;
             case StatePassSent sent: OnPassSent(sent); break;
             case FinalStateSent sent: OnFinalStateSent(sent); break;
             case FlushDone done: OnOwnFlush(done.Flush); break;

@@ -96,6 +96,14 @@ public sealed record FlushDone(ulong NowNs, FlushId Flush) : ProtocolEvent(NowNs
 /// <param name="Components">The digest by component.</param>
 public sealed record SelfChecked(ulong NowNs, bool IsSound, ImmutableArray<ComponentDigest> Components) : ProtocolEvent(NowNs);
 
+/// <summary>
+/// Leading: the transport took a little more of the state. Due while a pass or the rest is being sent, well within
+/// <see cref="LockstepSettings.JoinStallNs"/>: a transfer whose bytes move does not stand still, however long it takes.
+/// </summary>
+/// <param name="NowNs">The clock.</param>
+/// <param name="Stream">The stream.</param>
+public sealed record StateMoved(ulong NowNs, StreamId Stream) : ProtocolEvent(NowNs);
+
 /// <summary>Leading: a pass of state is handed to the transport.</summary>
 /// <param name="NowNs">The clock.</param>
 /// <param name="Stream">The stream.</param>

@@ -70,6 +70,34 @@ public class ReplicaProtocolTests
     }
 
     [Fact]
+    public void Transfer_ThatMovesForLongerThanTheStallTime_GoesOn_AndOneThatStandsStillBeginsAnew()
+    {
+        LockstepSettings settings = new();
+        ScriptedReplica replica = new ScriptedReplica(settings).Boot();
+        replica.Step(new LinkUp(replica.Now, 0));
+        replica.Hear(replica.PeerHello);
+        StreamId stream = replica.Stream;
+        replica.Hear(new JoinReady(stream));
+        ulong stallMs = settings.JoinStallNs / ScriptedReplica.Ms;
+        for (ulong ms = 0; ms < 3 * stallMs; ms += 10)
+        {
+            replica.Pass(10);
+            replica.Hear(replica.PeerHello with { Stream = stream });
+            replica.Step(new StateMoved(replica.Now, stream));
+        }
+
+        Assert.Empty(replica.Faults);
+        Assert.Equal(stream, replica.Stream);
+        for (ulong ms = 0; ms <= stallMs; ms += 10)
+        {
+            replica.Pass(10);
+            replica.Hear(replica.PeerHello with { Stream = stream });
+        }
+
+        Assert.Contains("stood still", Assert.Single(replica.Faults, fault => fault.Kind == ProtocolFaultKind.TransferFailed).Message);
+    }
+
+    [Fact]
     public void Safe_WithoutPeerAndArbiter_HoldsOutputsAndSaysWhy()
     {
         ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();

@@ -125,6 +125,7 @@ internal sealed partial class SimProcess
         if (pages.TryDequeue(out int page))
         {
             SendBatch(stream.Stream, sequence, StateKind.Pages, Machine!.SavePage(page), stream.Path);
+            Deliver(now => new StateMoved(now, stream.Stream));
             World.After(World.Random.Between(50_000, 2_000_000), () => SendPages(stream, pages, sequence + 1));
             return;
         }
