@@ -72,10 +72,10 @@ public sealed class NodeRuntime : IAsyncDisposable
             foreach (MachineConfig machine in config.Machines.OrderBy(machine => machine.Name, StringComparer.Ordinal))
                 machines.Add(OpenMachine(config, machine, createMachine, failStop));
             system = CreateSystem(config);
-            IActorRef faults = system.ActorOf(FaultManagerActor.Props(config.Name, config.DataDirectory, log), FaultManagerActor.Name);
+            IActorRef faults = system.ActorOf(FaultManagerActor.Props(FaultOptions(config, log)), FaultManagerActor.Name);
             IActorRef? arbiter = store is null ? null : system.ActorOf(ArbiterActor.Props(store), ArbiterActor.Name);
             links = config.IsArbiter ? null : new LinkHub(config, (path, reason) => faults.Tell(
-                new FaultProtocol.Report("peer-refused", FaultSeverity.Error, "", config.Links[path].Name, reason), ActorRefs.NoSender));
+                new FaultProtocol.Report("peer-refused", FaultSeverity.Error, "", "link-" + config.Links[path].Name, reason), ActorRefs.NoSender));
             ulong run = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) | 1;
             LinkHub? hub = links;
             List<(string, Props)> props = [.. machines.Select((machine, i) => (machine.Config.Name,
@@ -176,6 +176,17 @@ public sealed class NodeRuntime : IAsyncDisposable
             DataDirectory = config.DataDirectory,
             Node = config,
         };
+
+    private static FaultManagerOptions FaultOptions(NodeConfig config, Action<FaultProtocol.Entry> log) => new()
+    {
+        Server = config.Name,
+        Pair = config.Pair,
+        Peer = config.PeerName,
+        Directory = config.DataDirectory,
+        Settings = config.Faults,
+        Others = [.. (config.IsArbiter ? config.ServerAddresses : [config.PeerAddress!, config.ArbiterAddress!]).Select(other => $"{other.ActorSystemAddress}/user/{FaultManagerActor.Name}")],
+        Log = log,
+    };
 
     private static ActorSystem CreateSystem(NodeConfig config)
     {

@@ -143,13 +143,26 @@ public sealed class NodeGateway
         }
     }
 
+    /// <summary>Sends a test alert on every way of this node; null when that was not done in time.</summary>
+    public async Task<CommandProtocol.Outcome?> TestAlertAsync()
+    {
+        try
+        {
+            return await Faults.Ask<CommandProtocol.Outcome>(new FaultManagerActor.TestAlert(), TimeSpan.FromSeconds(10) + 3 * Config.Faults.Alerts.Timeout).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is AskTimeoutException or TaskCanceledException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The latest faults of all nodes in reach, oldest first, and how many nodes did not answer.</summary>
     public async Task<(FaultProtocol.Entry[] Entries, int Missing)> GetHistoryAsync(int limit)
     {
         Task<FaultProtocol.History?>[] asked = [HistoryOf(Faults, limit), .. OtherFaultManagers.Select(other => HistoryOf(other, limit))];
         FaultProtocol.History?[] answers = await Task.WhenAll(asked).ConfigureAwait(false);
         IEnumerable<FaultProtocol.Entry> all = answers.Where(answer => answer is not null).SelectMany(answer => answer!.Entries)
-            .DistinctBy(entry => entry.Id).OrderBy(entry => entry.AtUnixMs).TakeLast(limit);
+            .GroupBy(entry => entry.Id).Select(words => words.MaxBy(entry => entry.Revision)!).OrderBy(entry => entry.AtUnixMs).TakeLast(limit);
         return ([.. all], answers.Count(answer => answer is null));
     }
 

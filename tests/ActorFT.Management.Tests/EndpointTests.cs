@@ -81,7 +81,7 @@ public sealed class EndpointTests : IAsyncLifetime
         JsonElement document = await _node.GetJson("/openapi.json");
         string[] posts = [.. document.GetProperty("paths").EnumerateObject().Where(path => path.Value.TryGetProperty("post", out _))
             .Select(path => path.Name.Replace("{name}", path.Name.StartsWith("/ft/servers", StringComparison.Ordinal) ? "server-b" : "debian", StringComparison.Ordinal))];
-        Assert.Equal(11, posts.Length);
+        Assert.Equal(12, posts.Length);
         foreach (string path in posts)
         {
             foreach ((string? token, HttpStatusCode code) in new (string?, HttpStatusCode)[] { (null, HttpStatusCode.Unauthorized), ("wrong", HttpStatusCode.Forbidden), (FakeNode.Token + "x", HttpStatusCode.Forbidden) })

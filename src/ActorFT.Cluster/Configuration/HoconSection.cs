@@ -138,10 +138,12 @@ public sealed class HoconSection
         return sections;
     }
 
-    /// <summary>A list of texts; empty when the key is missing.</summary>
-    public IReadOnlyList<string> GetStrings(string key)
+    /// <summary>A list of texts; empty when the key is missing, or is <c>[]</c> where that is allowed.</summary>
+    public IReadOnlyList<string> GetStrings(string key, bool mayBeEmpty = false)
     {
         const string Allowed = "a list of texts [ \"…\", … ]";
+        // Akka's parser gives an empty list a value without elements.
+        if (mayBeEmpty && _object.Items.TryGetValue(key, out HoconValue? written) && !written.IsString() && !written.IsObject() && !written.IsArray()) return [];
         var texts = new List<string>();
         foreach (HoconValue item in Items(key, Allowed)) texts.Add(item.IsString() ? item.GetString() : throw Error(key, Shown(item), Allowed));
         return texts;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using ActorFT.Cluster.Faults;
 using ActorFT.Lockstep.Protocol;
 
 namespace ActorFT.Cluster.Configuration;
@@ -78,6 +79,9 @@ public sealed record NodeConfig
 
     /// <summary>How often status goes to the other nodes.</summary>
     public TimeSpan StatusInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Policies of faults, and alerts.</summary>
+    public FaultSettings Faults { get; init; } = new();
 
     /// <summary>The HTTP endpoint's address; null when it has none (port 0).</summary>
     public IPEndPoint? Management { get; init; }

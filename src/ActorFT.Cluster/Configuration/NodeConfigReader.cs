@@ -34,6 +34,7 @@ public static class NodeConfigReader
             Address = ToNodeAddress(Address(node, "address")),
             DataDirectory = Absolute(path, node.GetRequiredString("data", "the path of a folder")),
             StatusInterval = node.GetDuration("status-interval", 50 * s_ms, TimeSpan.FromSeconds(10), 500 * s_ms),
+            Faults = FaultSettingsReader.Read(node),
             Management = ReadManagement(root),
             ManagementTokenFile = ManagementText(root, "token-file") is { Length: > 0 } token ? Absolute(path, token) : null,
         };
@@ -42,7 +43,7 @@ public static class NodeConfigReader
 
     private static NodeConfig ReadArbiter(HoconSection node, NodeConfig common)
     {
-        node.AllowOnly("role", "pair", "name", "address", "data", "servers", "status-interval");
+        node.AllowOnly("role", "pair", "name", "address", "data", "servers", "status-interval", "faults");
         string[] servers = [.. node.GetStrings("servers")];
         if (servers.Length != 2) throw node.Error("servers", $"a list of {servers.Length}", $"a list of the two servers' addresses, each {AddressAllowed}");
         ImmutableArray<NodeAddress> addresses = [.. servers.Select(server => ToNodeAddress(ParseAddress(node, "servers", server)))];
@@ -53,7 +54,7 @@ public static class NodeConfigReader
     private static NodeConfig ReadServer(HoconSection node, NodeConfig common, string path)
     {
         node.AllowOnly("role", "pair", "name", "address", "data", "peer", "arbiter", "links", "link-tls", "lockstep", "machines", "fault-injection",
-            "status-interval", "machine-dispatcher", "disk-dispatcher");
+            "status-interval", "faults", "machine-dispatcher", "disk-dispatcher");
         HoconSection peer = node.GetSection("peer") ?? throw new OperatorException($"{path}: actorft.peer is missing; a pair has two servers: give the other one's name and address.");
         peer.AllowOnly("name", "address");
         string peerName = Name(peer, "name");

@@ -36,6 +36,9 @@ public sealed class HostActor : UntypedActor, IWithTimers
     /// <summary>A message for a machine's actor on this server.</summary>
     public sealed record ForMachine(string Machine, object Message) : MachineProtocol.ILocalMessage;
 
+    /// <summary>Something happened: status is collected at once, so that nobody sees a fault before the state that goes with it for long.</summary>
+    public sealed record StatusChanged : MachineProtocol.ILocalMessage;
+
     private sealed record StatusDue : MachineProtocol.ILocalMessage;
 
     private sealed record StatusCollected(MachineStatus[] Machines, TermStatus[] Terms) : MachineProtocol.ILocalMessage;
@@ -87,7 +90,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
     {
         switch (message)
         {
-            case StatusDue: CollectStatus(); break;
+            case StatusDue or StatusChanged: CollectStatus(); break;
             case StatusCollected collected: Publish(collected); break;
             case NodeStatus status: _known[status.Node] = (status, MonotonicClock.NowNs); break;
             case GetView: Sender.Tell(View); break;
@@ -154,6 +157,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
         long nowMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         LinkStatus[] links = BuildLinks(nowMs);
         bool arbiterReachable = _config.IsArbiter || _known.Values.Any(known => known.Status.Role == "arbiter" && MonotonicClock.NowNs - known.AtNs < 3_000_000_000);
+        NoteArbiter(arbiterReachable);
         (ComponentState state, string reason) = Judge(collected, links, arbiterReachable);
         _own = new NodeStatus
         {
@@ -171,6 +175,20 @@ public sealed class HostActor : UntypedActor, IWithTimers
             Terms = collected.Terms,
         };
         foreach (ActorSelection other in _others) other.Tell(_own, Self);
+    }
+
+    private bool? _toldArbiter;
+
+    // Not before it was there once: a node that starts alone says so in its state.
+    private void NoteArbiter(bool isReachable)
+    {
+        if (_config.IsArbiter || isReachable == _toldArbiter || (_toldArbiter is null && !isReachable)) return;
+        bool isFirst = _toldArbiter is null;
+        _toldArbiter = isReachable;
+        if (isFirst) return;
+        Context.ActorSelection($"/user/{Faults.FaultManagerActor.Name}").Tell(isReachable
+            ? new FaultProtocol.Report("arbiter-back", FaultSeverity.Info, "", "arbiter", "The arbiter answers again.", "", null, "arbiter-lost")
+            : new FaultProtocol.Report("arbiter-lost", FaultSeverity.Warning, "", "arbiter", "The arbiter does not answer."));
     }
 
     private (ComponentState, string) Judge(StatusCollected collected, LinkStatus[] links, bool arbiterReachable)
@@ -214,8 +232,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
     {
         bool isUp = path.Status.State == LinkPathState.Up;
         FaultProtocol.Report report = isUp
-            ? new("link-up", FaultSeverity.Info, "", path.Name, $"FT link {path.Name} is up.", "", null, "link-down")
-            : new("link-down", FaultSeverity.Warning, "", path.Name, $"FT link {path.Name}: {path.Status.Reason.TrimEnd('.')}.",
+            ? new("link-up", FaultSeverity.Info, "", "link-" + path.Name, $"FT link {path.Name} is up.", "", null, "link-down")
+            : new("link-down", FaultSeverity.Warning, "", "link-" + path.Name, $"FT link {path.Name}: {path.Status.Reason.TrimEnd('.')}.",
                 _links!.Snapshot().Any(other => other.Status.State == LinkPathState.Up) ? "the other link carries on" : "no FT link is left: the arbiter decides who goes on");
         if (isUp || wasKnown) Context.ActorSelection($"/user/{Faults.FaultManagerActor.Name}").Tell(report);
     }

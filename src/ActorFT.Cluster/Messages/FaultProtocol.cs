@@ -42,6 +42,12 @@ public static class FaultProtocol
         public required string Server { get; init; }
         /// <summary>What was reported.</summary>
         public required Report Report { get; init; }
+        /// <summary>The likely cause, and how often it came lately; empty for what is no fault.</summary>
+        public string Diagnosis { get; init; } = "";
+        /// <summary>What became of it: "lasts", "over after …", what a policy did; empty for what is no fault.</summary>
+        public string Outcome { get; init; } = "";
+        /// <summary>Rises with each later word on the entry, from 0.</summary>
+        public int Revision { get; init; }
         /// <summary>When it was over, milliseconds since 1970 UTC; 0 while it lasts or if it is a mere event.</summary>
         public long ClearedAtUnixMs { get; init; }
     }

@@ -36,6 +36,7 @@ internal static class ActionRoutes
             "The server hands over what it leads and leaves for maintenance.");
         Describe(routes.MapPost("/ft/servers/{name}/return", (HttpContext context, string name) => OnServerAsync(context, CommandProtocol.Verbs.Return, name, gateway, gate)),
             "The server comes back from maintenance and is made equal.");
+        Describe(routes.MapPost("/ft/alerts/test", (Delegate)(Task<IResult> (HttpContext context) => TestAlertAsync(context, gateway, gate))), "Sends a test alert on every way that this node's file names.");
     }
 
     private static RouteHandlerBuilder Describe(RouteHandlerBuilder route, string summary) => route
@@ -62,6 +63,13 @@ internal static class ActionRoutes
         if (UnknownServer(server, status) is { } unknown) return unknown;
         if (status.Machines.Length == 0) return Answers.Ok(new ActionOutcome(true, $"{server} runs no machine."));
         return await CarryOutAsync(gateway, [.. status.Machines.Select(machine => new CommandProtocol.Command(verb, machine.Name, server, "", []))]).ConfigureAwait(false);
+    }
+
+    private static async Task<IResult> TestAlertAsync(HttpContext context, NodeGateway gateway, TokenGate gate)
+    {
+        if (gate.Check(context) is { } denied) return denied;
+        CommandProtocol.Outcome? outcome = await gateway.TestAlertAsync().ConfigureAwait(false);
+        return outcome is null ? Answers.Refuse(504, "The test alert was not done in time.") : Results.Json(new ActionOutcome(outcome.Succeeded, outcome.Sentence), Json.Ft, statusCode: outcome.Succeeded ? 200 : 409);
     }
 
     private static IResult? RefuseArbiter(NodeGateway gateway) =>

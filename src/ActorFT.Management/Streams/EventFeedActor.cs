@@ -6,7 +6,7 @@ namespace ActorFT.Management.Streams;
 
 /// <summary>
 /// New faults of all nodes, for the streams that watch: this node's as they happen, the others' by asking once a second while
-/// anybody watches. Each entry is told once.
+/// anybody watches. Each word on an entry is told once.
 /// </summary>
 internal sealed class EventFeedActor : UntypedActor, IWithTimers
 {
@@ -62,16 +62,19 @@ internal sealed class EventFeedActor : UntypedActor, IWithTimers
         bool isFirst = _heard.Add(Sender.Path.Address.ToString());
         foreach (FaultProtocol.Entry entry in history.Entries)
         {
-            if (isFirst) Remember(entry.Id);
+            if (isFirst) Remember(KeyOf(entry));
             else Publish(entry);
         }
     }
 
     private void Publish(FaultProtocol.Entry entry)
     {
-        if (!Remember(entry.Id)) return;
+        if (!Remember(KeyOf(entry))) return;
         foreach (IActorRef watcher in _watchers) watcher.Tell(entry);
     }
+
+    // Each later word on an entry is told too.
+    private static string KeyOf(FaultProtocol.Entry entry) => $"{entry.Id}/{entry.Revision}";
 
     private bool Remember(string id)
     {

@@ -152,6 +152,14 @@ internal static class StatusScreen
     {
         string colour = entry.Report.Severity switch { FaultSeverity.Critical => "red bold", FaultSeverity.Error => "red", FaultSeverity.Warning => "yellow", _ => "grey" };
         return $"{Words.Time(entry.AtUnixMs)} {Words.Safe(entry.Server)} [{colour}]{entry.Report.Severity.ToString().ToLowerInvariant()}[/] {Words.Safe(entry.Report.Kind)}: {Words.Safe(entry.Report.Message)}"
-            + (entry.Report.Action.Length == 0 ? "" : $" -> {Words.Safe(entry.Report.Action)}") + (entry.ClearedAtUnixMs == 0 ? "" : $" [green](over since {Words.Time(entry.ClearedAtUnixMs)})[/]");
+            + (entry.Report.Action.Length == 0 ? "" : $" -> {Words.Safe(entry.Report.Action)}")
+            + (entry.Outcome.Length == 0 ? "" : $" [{(entry.ClearedAtUnixMs != 0 ? "green" : "yellow")}]({Words.Safe(entry.Outcome.TrimEnd('.'))})[/]");
+    }
+
+    /// <summary>What more is known of a fault: the likely cause and the evidence.</summary>
+    public static IEnumerable<string> Details(FaultProtocol.Entry entry)
+    {
+        if (entry.Diagnosis.Length != 0) yield return $"    [grey]likely cause:[/] {Words.Safe(entry.Diagnosis)}";
+        foreach (string line in entry.Report.Evidence ?? []) yield return $"    [grey]evidence:[/] {Words.Safe(line)}";
     }
 }

@@ -76,6 +76,8 @@ public sealed class NodeConfigReaderTests
         Assert.Equal(defaults.ResyncBytesPerSecond, documented.ResyncBytesPerSecond);
         Assert.Equal(defaults.StatusInterval, documented.StatusInterval);
         Assert.Equal(defaults.AllowsFaultInjection, documented.AllowsFaultInjection);
+        Assert.Equal(defaults.Faults.Policies, documented.Faults.Policies);
+        Assert.Equal(defaults.Faults.Alerts with { Command = [] }, documented.Faults.Alerts with { Command = [] });
         // Every key that the reader knows is documented.
         Akka.Configuration.Config lockstep = NodeRuntime.ReferenceConfig.GetConfig("actorft.lockstep");
         string[] keys = ["commit", "on-divergence", "on-no-arbiter", "max-record", "digest-interval", "heartbeat", "silence", "link-down-grace", "lag-limit",
@@ -109,6 +111,14 @@ public sealed class NodeConfigReaderTests
         { Server("""lockstep { silence = 100 ms }"""), ["silence", "100", "three heartbeats"] },
         { Server("""lockstep { max-isolations = 0 }"""), ["max-isolations", "0", "1"] },
         { Server("fault-injection = perhaps"), ["fault-injection", "perhaps"] },
+        { Server("faults { policys { } }"), ["faults.policys", "faults.policies"] },
+        { Server("faults { policies { link { action = failover } } }"), ["faults.policies.link.action", "failover", "alert, isolate"] },
+        { Server("faults { policies { nic { max-faults = -1 } } }"), ["faults.policies.nic.max-faults", "-1", "0 to 1000"] },
+        { Server("faults { policies { nic { window = 1 } } }"), ["faults.policies.nic.window", "1", "unit"] },
+        { Server("faults { alerts { command = [\"page\"] } }"), ["faults.alerts.command", "page", "absolute path"] },
+        { Server("faults { alerts { webhook = \"ftp://host/\" } }"), ["faults.alerts.webhook", "ftp://host/", "http"] },
+        { Server("faults { alerts { syslog = \"host\" } }"), ["faults.alerts.syslog", "host", "HOST:PORT"] },
+        { Server("faults { alerts { min-severity = info } }"), ["faults.alerts.min-severity", "info", "warning, error, critical"] },
         { Server("machine-s = []"), ["machine-s", "machines"] },
         { Server(outside: "aktor { }"), ["aktor"] },
         { Arbiter("\"127.0.0.1:4551\""), ["servers", "two servers"] },

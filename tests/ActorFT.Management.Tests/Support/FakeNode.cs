@@ -44,7 +44,7 @@ internal sealed class FakeNode : IAsyncDisposable
         string tokenFile = Path.Combine(node._folder, "token");
         await File.WriteAllTextAsync(tokenFile, Token + "\n");
         node.System = ActorSystem.Create("actorft", hocon + "\nakka.loglevel = OFF\nakka.stdout-loglevel = OFF");
-        node.Faults = node.System.ActorOf(FaultManagerActor.Props("server-a", node._folder, _ => { }), FaultManagerActor.Name);
+        node.Faults = node.System.ActorOf(FaultManagerActor.Props(new FaultManagerOptions { Server = "server-a", Pair = "demo", Peer = "server-b", Directory = node._folder, Log = _ => { } }), FaultManagerActor.Name);
         IActorRef host = node.System.ActorOf(Props.Create(() => new FakeHost(node)), HostActor.Name);
         NodeAddress peer = new("127.0.0.1", 2), arbiter = new("127.0.0.1", 3);
         NodeConfig config = new()

@@ -84,11 +84,24 @@ internal static class ActionCommands
 
     public static Command Fault()
     {
-        Command fault = new("fault", "Lists faults; injects and clears faults for drills, where fault-injection is on.\n\nExamples:\n  actorft fault list\n  actorft fault inject memory --server server-b");
+        Command fault = new("fault", "Lists faults with diagnosis, action and outcome; tests the alerts; injects and clears faults for drills.\n\nExamples:\n  actorft fault list\n  actorft fault test-alert\n  actorft fault inject memory --server server-b");
         fault.Subcommands.Add(StatusCommands.Events("list"));
         fault.Subcommands.Add(OnComponent("inject", CommandProtocol.Verbs.Inject, "Injects a fault into a component, where actorft.fault-injection is on: memory (a flipped bit), vcpu-N (kind=fail, kind=stall), nic-NAME, link-NAME, disk-NAME.",
             "actorft fault inject memory --server server-b\n  actorft fault inject vcpu-0 --set kind=stall --server server-a"));
         fault.Subcommands.Add(OnComponent("clear", CommandProtocol.Verbs.Clear, "Takes an injected fault away.", "actorft fault clear nic-lan --server server-b"));
+        fault.Subcommands.Add(OperateCommand.Create("test-alert", """
+            Sends a test alert on every way that each node's file names (actorft.faults.alerts): command, webhook, syslog.
+
+            Examples:
+              actorft fault test-alert
+
+            Exit codes: 0 all delivered, 2 one was not or a node has no way, 3 wrong use or token, 4 no node answers.
+            """, [], async (client, isJson, _) =>
+            {
+                IReadOnlyList<(HttpStatusCode Code, string Sentence)> answers = await client.ChangeEachAsync("ft/alerts/test").ConfigureAwait(false);
+                foreach ((HttpStatusCode code, string sentence) in answers) End(code, sentence, isJson);
+                return answers.Max(answer => CodeOf(answer.Code));
+            }));
         return fault;
     }
 
@@ -176,11 +189,14 @@ internal static class ActionCommands
         if (isJson) OperateCommand.Print(JsonSerializer.Serialize(new ActionOutcome(isDone, sentence), Json.Ft));
         else if (isDone) OperateCommand.Print(sentence);
         else Notices.Say(HostFile.OneLine(sentence));
-        return isDone ? OperateExitCode.Healthy : code switch
-        {
-            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.NotFound or HttpStatusCode.BadRequest => OperateExitCode.Usage,
-            HttpStatusCode.GatewayTimeout => OperateExitCode.Unreachable,
-            _ => OperateExitCode.Failed,
-        };
+        return CodeOf(code);
     }
+
+    private static int CodeOf(HttpStatusCode code) => code switch
+    {
+        HttpStatusCode.OK => OperateExitCode.Healthy,
+        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.NotFound or HttpStatusCode.BadRequest => OperateExitCode.Usage,
+        HttpStatusCode.GatewayTimeout => OperateExitCode.Unreachable,
+        _ => OperateExitCode.Failed,
+    };
 }

@@ -109,7 +109,7 @@ internal static class StatusCommands
         follow.Aliases.Add("-f");
         Option<int> limit = new("--limit") { Description = "How many of the latest to show, 1 to 500.", DefaultValueFactory = _ => 50 };
         return OperateCommand.Create(name, $"""
-            Shows faults, what was done about them, and recoveries, oldest first, of all nodes in reach.
+            {(name == "events" ? "Shows faults, what was done about them, what became of them, and recoveries" : "Shows faults with their likely cause, what was done, what became of them, and the evidence")}, oldest first, of all nodes.
 
             Examples:
               actorft {name}
@@ -125,7 +125,15 @@ internal static class StatusCommands
                 (EventHistory history, string json) = await client.GetHistoryAsync(count).ConfigureAwait(false);
                 bool isFollowing = name == "events" && result.GetValue(follow);
                 if (isJson && !isFollowing) OperateCommand.Print(json);
-                else foreach (FaultProtocol.Entry entry in history.Entries) Show(console, entry, isJson);
+                else
+                {
+                    foreach (FaultProtocol.Entry entry in history.Entries.Where(entry => name == "events" || entry.Report.Severity > FaultSeverity.Info))
+                    {
+                        Show(console, entry, isJson);
+                        if (name != "events") foreach (string line in StatusScreen.Details(entry)) console.MarkupLine(line);
+                    }
+                }
+
                 if (!isJson && history.Entries.Length == 0) OperateCommand.Print("Nothing has happened.");
                 if (!isJson && history.MissingNodes != 0)
                     Notices.Say($"{history.MissingNodes} node{(history.MissingNodes == 1 ? "" : "s")} did not answer: what only {(history.MissingNodes == 1 ? "it" : "they")} saw is missing here.");
