@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # what common.sh defines and callers read
 # A pair in the lab (scripts/lab): its configuration files, and one NIC of the machine on the LAN.
 #
-#   lab_pair_write FOLDER MEMORY INITRD APPEND   FOLDER/{server-a,server-b,arbiter}.conf
+#   lab_pair_write FOLDER MEMORY INITRD APPEND   FOLDER/{server-a,server-b,arbiter}.conf, and FOLDER/token for their endpoints
 #   lab_pair_start LAB FOLDER PROGRAM...         the lab with all three nodes; ends with this script
 #
 # Addresses: scripts/lab --help. The machine is $lab_machine_address, in the LAN of the lab's client.
@@ -31,12 +31,13 @@ actorft {
     nics = [ { name = lan, back-end = "tap:$lab_tap", bridge = br0, uplink = lan, return-after = 2 s } ]
   } ]
 }
-akka.management.http { hostname = "10.77.0.$own", port = 8551 }
+akka.management.http { hostname = "10.77.0.$own", port = 8551, token-file = "$1/token" }
 END
 }
 
 lab_pair_write() {
     local folder=$1 memory=$2 initrd=$3 append=$4 server
+    (umask 077 && tr -d - </proc/sys/kernel/random/uuid >"$folder/token")
     for server in a b; do
         lab_pair_server "$folder" "$server" "$memory" "$guest/kernel" "$initrd" "$append" >"$folder/server-$server.conf"
     done

@@ -1,4 +1,5 @@
 using ActorFT.LabTool;
+using ActorFT.LabTool.Drill;
 using ActorFT.LabTool.Ledger;
 using ActorFT.Network;
 
@@ -14,6 +15,7 @@ return args switch
     ["bulk", ..] => Guarded(() => Bulk.Run(args[1..])),
     ["link-probe", ..] => Guarded(() => LinkProbe.Run(args[1..])),
     ["ledger", ..] => Guarded(() => LedgerClient.Run(args[1..], Console.In, Console.Out)),
+    ["drill", ..] => Guarded(() => DrillRun.Run(args[1..])),
     ["link-bench", ..] => Guarded(() => LinkBench.Run(args[1..])),
     _ => Usage(),
 };
@@ -43,6 +45,8 @@ static int Usage()
                labtool bulk in|out ADDRESS:PORT [--bytes N]
                labtool link-probe --name NAME --peer NAME LOCAL:PORT=PEER:PORT... [--silent-after-ms N] [--dead-after-ms N]
                labtool link-bench [--seconds N] [--tls] [--address 127.A.B.C]
+               labtool drill --script scripts/lab --lab DIR --machine NAME --token FILE --address ADDRESS:PORT --folder DIR
+                             [--seed N] [--episodes N] [--minutes M] [--overlap 0..1] [--pace-ms N]
                labtool ledger --address ADDRESS:PORT --ledger FILE [--status FILE] [--pace-ms N] [--count N] [--connect-seconds N] [--stall-seconds N]
                               reads "episode NAME" and "end" from standard input
         """);

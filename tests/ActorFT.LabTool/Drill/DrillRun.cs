@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace ActorFT.LabTool.Drill;
+
+/// <summary>
+/// Breaks the pair again and again, one part or two that overlap, in an order and at moments that a seed decides, while a client commits
+/// transactions on one connection; waits after each time until the pair is whole by itself. Runs inside the lab's client.
+/// Exit codes: 0 nothing was lost and every episode ended whole; 1 otherwise; 2 wrong use.
+/// </summary>
+internal sealed class DrillRun
+{
+    /// <summary>How long the pair may take to become whole again, on a busy host.</summary>
+    private const int WholeSeconds = 180;
+
+    private readonly LabHand _lab;
+    private readonly LedgerProcess _client;
+    private readonly Random _random;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly Dictionary<string, List<int>> _waitsMs = [];
+
+    private DrillRun(LabHand lab, LedgerProcess client, int seed) => (_lab, _client, _random) = (lab, client, new Random(seed));
+
+    internal static int Run(string[] args)
+    {
+        Arguments arguments = new(args, "--script", "--lab", "--machine", "--token", "--address", "--folder", "--seed", "--episodes", "--minutes", "--overlap", "--pace-ms");
+        int seed = (int)arguments.Number("--seed", 1, 0, int.MaxValue);
+        int episodes = (int)arguments.Number("--episodes", int.MaxValue, 1, int.MaxValue);
+        TimeSpan limit = TimeSpan.FromMinutes(arguments.Number("--minutes", 7 * 24 * 60, 0.1, 7 * 24 * 60));
+        double overlap = arguments.Number("--overlap", 0.4, 0, 1);
+        using LabHand lab = new(arguments.Required("--script"), arguments.Required("--lab"), arguments.Required("--machine"), arguments.Required("--token"));
+        using LedgerProcess client = new(arguments.Required("--address"), arguments.Required("--folder"), (int)arguments.Number("--pace-ms", 10, 0, 10_000));
+        DrillRun run = new(lab, client, seed);
+        try
+        {
+            int done = 0;
+            for (; done < episodes && run._clock.Elapsed < limit; done++) run.Episode(done + 1, overlap);
+            return run.Report(done);
+        }
+        catch (IOException e)
+        {
+            Console.WriteLine($"drill failed: {e.Message}");
+            return 1;
+        }
+    }
+
+    private void Episode(int number, double overlap)
+    {
+        string leader = WaitUntilWhole();
+        Fault first = Pick(Fault.Kinds);
+        Fault? second = _random.NextDouble() < overlap ? Pick([.. Fault.Kinds.Where(kind => kind.Part != first.Part)]) : null;
+        string name = second is null ? first.Name : $"{first.Name} + {second.Name}";
+        _client.Begin(name);
+        GoesOn(5);
+        (Fault Fault, int StrikeMs, int RepairMs)[] plan = second is null ? [Times(first)] : [Times(first), Times(second)];
+        long begunMs = _clock.ElapsedMilliseconds;
+        foreach ((int atMs, Action act) in plan
+            .SelectMany(one => new (int AtMs, Action Act)[] { (one.StrikeMs, () => one.Fault.Strike(_lab, leader)), (one.RepairMs, () => one.Fault.Repair(_lab, leader)) })
+            .OrderBy(step => step.AtMs))
+        {
+            Thread.Sleep((int)Math.Max(0, begunMs + atMs - _clock.ElapsedMilliseconds));
+            act();
+        }
+
+        string after = WaitUntilWhole();
+        GoesOn(10);
+        int waitMs = _client.Begin("between");
+        (_waitsMs.TryGetValue(name, out List<int>? waits) ? waits : _waitsMs[name] = []).Add(waitMs);
+        string when = string.Join(", ", plan.Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.StrikeMs}-{one.RepairMs} ms")));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{_clock.Elapsed:hh\\:mm\\:ss} episode {number}: {name} ({when}): longest wait {waitMs} ms; server-{leader} led, server-{after} leads; {_client.Acknowledged} acknowledged"));
+    }
+
+    private Fault Pick(Fault[] kinds) => kinds[_random.Next(kinds.Length)];
+
+    // A first strike may come any time of a second; what breaks stays broken for one to six.
+    private (Fault, int StrikeMs, int RepairMs) Times(Fault fault)
+    {
+        int strikeMs = _random.Next(1_000);
+        return (fault, strikeMs, strikeMs + _random.Next(1_000, 6_000));
+    }
+
+    private string WaitUntilWhole()
+    {
+        long until = _clock.ElapsedMilliseconds + WholeSeconds * 1_000;
+        while (true)
+        {
+            (string? leader, string why) = _lab.Look();
+            if (leader is not null) return leader;
+            if (_clock.ElapsedMilliseconds > until) throw new IOException($"the pair is not whole again after {WholeSeconds} s: {why}");
+            Thread.Sleep(200);
+        }
+    }
+
+    private void GoesOn(int transactions)
+    {
+        int goal = _client.Acknowledged + transactions;
+        long until = _clock.ElapsedMilliseconds + WholeSeconds * 1_000;
+        while (_client.Acknowledged < goal)
+        {
+            if (_clock.ElapsedMilliseconds > until) throw new IOException($"the client's transactions stand still for {WholeSeconds} s");
+            Thread.Sleep(20);
+        }
+    }
+
+    private int Report(int episodes)
+    {
+        (string verdict, IReadOnlyList<string> contradictions) = _client.End();
+        Console.WriteLine($"\n{"faults",-44} {"episodes",8} {"median, ms",11} {"longest, ms",12}");
+        foreach ((string name, List<int> waits) in _waitsMs.OrderBy(one => one.Key, StringComparer.Ordinal))
+        {
+            waits.Sort();
+            Console.WriteLine($"{name,-44} {waits.Count,8} {waits[waits.Count / 2],11} {waits[^1],12}");
+        }
+
+        foreach (string line in contradictions) Console.WriteLine(line);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{episodes} episodes in {_clock.Elapsed:hh\\:mm\\:ss}, every one ended whole; {verdict}"));
+        bool isClean = verdict.Contains(" lost 0 duplicated 0 invented 0 resets 0 ", StringComparison.Ordinal) && contradictions.Count == 0;
+        return isClean ? 0 : 1;
+    }
+}

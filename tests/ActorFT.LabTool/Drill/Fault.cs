@@ -1,0 +1,37 @@
+namespace ActorFT.LabTool.Drill;
+
+/// <summary>What a fault takes away. Two that take the same part never overlap, and two servers are never lost at once.</summary>
+internal enum FaultyPart
+{
+    Server,
+    Link0,
+    Link1,
+    LeadersNic,
+    FollowersNic,
+    Arbiter,
+}
+
+/// <summary>One way to break the pair, and how it is repaired.</summary>
+/// <param name="Name">What the report calls it.</param>
+/// <param name="Part">What it takes away.</param>
+/// <param name="Strike">Breaks it; given who leads (a or b) at that moment.</param>
+/// <param name="Repair">Repairs it; given who led when it was broken.</param>
+internal sealed record Fault(string Name, FaultyPart Part, Action<LabHand, string> Strike, Action<LabHand, string> Repair)
+{
+    /// <summary>Every kind there is. docs/failure-model.md says what each may cost.</summary>
+    internal static readonly Fault[] Kinds =
+    [
+        new("leader killed", FaultyPart.Server, (lab, leader) => lab.Do("kill", leader), (lab, leader) => lab.Do("start", leader)),
+        new("leader frozen", FaultyPart.Server, (lab, leader) => lab.Do("freeze", leader), (lab, leader) => lab.Do("thaw", leader)),
+        new("leader cut off", FaultyPart.Server, (lab, leader) => lab.Do("cut", leader), (lab, leader) => lab.Do("heal", leader)),
+        new("leader serviced", FaultyPart.Server, (lab, leader) => lab.Do("stop", leader), (lab, leader) => lab.Do("start", leader)),
+        new("follower killed", FaultyPart.Server, (lab, leader) => lab.Do("kill", LabHand.Other(leader)), (lab, leader) => lab.Do("start", LabHand.Other(leader))),
+        new("follower frozen", FaultyPart.Server, (lab, leader) => lab.Do("freeze", LabHand.Other(leader)), (lab, leader) => lab.Do("thaw", LabHand.Other(leader))),
+        new("handed over", FaultyPart.Server, (lab, leader) => lab.HandOver(leader), (_, _) => { }),
+        new("link 0 cut", FaultyPart.Link0, (lab, _) => lab.Do("cut", "ft0"), (lab, _) => lab.Do("heal", "ft0")),
+        new("link 1 cut", FaultyPart.Link1, (lab, _) => lab.Do("cut", "--silent", "ft1"), (lab, _) => lab.Do("heal", "ft1")),
+        new("leader's NIC cut", FaultyPart.LeadersNic, (lab, leader) => lab.Do("cut", leader + ".lan"), (lab, leader) => lab.Do("heal", leader + ".lan")),
+        new("follower's NIC cut", FaultyPart.FollowersNic, (lab, leader) => lab.Do("cut", LabHand.Other(leader) + ".lan"), (lab, leader) => lab.Do("heal", LabHand.Other(leader) + ".lan")),
+        new("arbiter killed", FaultyPart.Arbiter, (lab, _) => lab.Do("kill", "arbiter"), (lab, _) => lab.Do("start", "arbiter")),
+    ];
+}

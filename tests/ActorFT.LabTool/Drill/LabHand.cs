@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Text.Json;
+
+namespace ActorFT.LabTool.Drill;
+
+/// <summary>The drill's hands and eyes: commands of scripts/lab, and what the servers' endpoints say.</summary>
+/// <param name="script">Path of scripts/lab.</param>
+/// <param name="folder">The lab's folder.</param>
+/// <param name="machine">The machine's name.</param>
+/// <param name="tokenFile">Holds the endpoints' token.</param>
+internal sealed class LabHand(string script, string folder, string machine, string tokenFile) : IDisposable
+{
+    private static readonly (string Role, string Url)[] s_servers = [("a", "http://10.77.0.1:8551"), ("b", "http://10.77.0.2:8551")];
+
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(3) };
+
+    internal static string Other(string role) => role == "a" ? "b" : "a";
+
+    /// <summary>A command of the lab.</summary>
+    /// <exception cref="IOException">It failed, or did not end.</exception>
+    internal void Do(params string[] arguments)
+    {
+        ProcessStartInfo start = new(script, ["--lab", folder, .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        using Process process = Process.Start(start)!;
+        Task<string> errors = process.StandardError.ReadToEndAsync(), output = process.StandardOutput.ReadToEndAsync();
+        string command = $"scripts/lab {string.Join(' ', arguments)}";
+        if (!process.WaitForExit(60_000)) throw new IOException($"{command} does not end");
+        if (process.ExitCode != 0) throw new IOException($"{command}: exit code {process.ExitCode}: {errors.Result}{output.Result}");
+    }
+
+    /// <summary>Asks the leader to hand the machine over. That it refuses, because it may not just now, is an answer too.</summary>
+    internal void HandOver(string leader)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Post, $"{s_servers.First(server => server.Role == leader).Url}/ft/machines/{machine}/failover");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(tokenFile).Trim());
+        try
+        {
+            using HttpResponseMessage response = _http.Send(request);
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        {
+            // The drill goes by what the pair becomes, not by what it says of it.
+        }
+    }
+
+    /// <summary>Which server leads and finds the whole pair good; null, and why, while none does.</summary>
+    internal (string? Leader, string Why) Look()
+    {
+        string why = "";
+        foreach ((string role, string url) in s_servers)
+        {
+            try
+            {
+                using HttpResponseMessage response = _http.Send(new HttpRequestMessage(HttpMethod.Get, url + "/ft/status"));
+                using JsonDocument status = JsonDocument.Parse(response.Content.ReadAsStream());
+                JsonElement root = status.RootElement;
+                string leader = root.GetProperty("machines").EnumerateArray().First(one => one.GetProperty("name").GetString() == machine).GetProperty("leader").GetString()!;
+                if (leader != "server-" + role) why += $"server-{role}: {root.GetProperty("summary").GetString()} ";
+                else if (root.GetProperty("health").GetString() is "good" or "Good") return (role, "");
+                else why += $"server-{role}, which leads: {root.GetProperty("summary").GetString()} ";
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException or IOException or InvalidOperationException)
+            {
+                why += $"server-{role} does not answer ";
+            }
+        }
+
+        return (null, why.TrimEnd());
+    }
+
+    public void Dispose() => _http.Dispose();
+}
