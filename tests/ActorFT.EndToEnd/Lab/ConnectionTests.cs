@@ -114,24 +114,24 @@ public sealed class ConnectionTests(ITestOutputHelper output)
     {
         string survivor = LabPair.Other(_leader);
         int led = pair.CountOf(survivor, "leading");
-        (int, int) protections = pair.ProtectedCounts;
+        int protections = pair.CountOf(survivor, "protected");
         strike();
         pair.WaitUntilSaid(survivor, "leading", led);
         conversation.GoesOn("while alone");
         repair();
-        string leader = pair.WaitUntilProtected(protections);
-        Assert.Equal(survivor, leader);
-        _leader = leader;
+        pair.WaitUntilSaid(survivor, "protected", protections);
+        _leader = survivor;
         _moves++;
     }
 
     private void Exposed(LabPair pair, Conversation conversation, Action strike, Action repair)
     {
-        (int, int) protections = pair.ProtectedCounts;
+        int exposures = pair.CountOf(_leader, "exposed"), protections = pair.CountOf(_leader, "protected");
         strike();
+        pair.WaitUntilSaid(_leader, "exposed", exposures);
         conversation.GoesOn("while alone");
         repair();
-        Assert.Equal(_leader, pair.WaitUntilProtected(protections));
+        pair.WaitUntilSaid(_leader, "protected", protections);
     }
 
     // No failover: the frames go round by the other server, and come back.
