@@ -13,6 +13,8 @@ return args switch
     ["converse", ..] => Guarded(() => Converse.Run(args[1..])),
     ["ping", ..] => Guarded(() => Ping.Run(args[1..])),
     ["bulk", ..] => Guarded(() => Bulk.Run(args[1..])),
+    ["serve", ..] => Guarded(() => Transfer.Serve(args[1..])),
+    ["fetch", ..] => Guarded(() => Transfer.Fetch(args[1..])),
     ["link-probe", ..] => Guarded(() => LinkProbe.Run(args[1..])),
     ["ledger", ..] => Guarded(() => LedgerClient.Run(args[1..], Console.In, Console.Out)),
     ["drill", ..] => Guarded(() => DrillRun.Run(args[1..])),
@@ -43,6 +45,8 @@ static int Usage()
                labtool converse ADDRESS:PORT --output FILE [--size BYTES] [--interval-ms N] [--count N] [--seconds N] [--patience-s N]
                labtool ping ADDRESS [--count N] [--interval-ms N]
                labtool bulk in|out ADDRESS:PORT [--bytes N]
+               labtool serve ADDRESS:PORT FILE --progress FILE
+               labtool fetch URL --output FILE
                labtool link-probe --name NAME --peer NAME LOCAL:PORT=PEER:PORT... [--silent-after-ms N] [--dead-after-ms N]
                labtool link-bench [--seconds N] [--tls] [--address 127.A.B.C]
                labtool drill --script scripts/lab --lab DIR --machine NAME --token FILE --address ADDRESS:PORT --folder DIR

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using ActorFT.Node.Tests.Support;
+using System.Text;
 using Xunit;
 
 namespace ActorFT.EndToEnd.Lab;
@@ -14,6 +14,8 @@ internal sealed class Conversation : IDisposable
     private readonly LabPair _pair;
     private readonly Process _process;
     private readonly string _file;
+    private readonly List<long> _tookNs = [];
+    private long _read;
     private readonly Task<string> _errors, _output;
 
     public Conversation(LabPair pair, string service)
@@ -26,33 +28,41 @@ internal sealed class Conversation : IDisposable
     }
 
     /// <summary>Responses so far.</summary>
-    public int Count => Lines.Length;
-
-    private string[] Lines
+    public int Count
     {
         get
         {
-            if (!File.Exists(_file)) return [];
-            using FileStream file = new(_file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            using StreamReader reader = new(file);
-            string text = reader.ReadToEnd();
-            return text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            ReadOn();
+            return _tookNs.Count;
         }
+    }
+
+    // Whole lines that came since the last look.
+    private void ReadOn()
+    {
+        if (!File.Exists(_file)) return;
+        using FileStream file = new(_file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        file.Position = _read;
+        using StreamReader reader = new(file, Encoding.ASCII);
+        string text = reader.ReadToEnd();
+        int end = text.LastIndexOf('\n') + 1;
+        _read += end;
+        _tookNs.AddRange(text[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => long.Parse(line.Split('\t')[1], CultureInfo.InvariantCulture)));
     }
 
     /// <summary>Waits for so many more responses: the connection works now.</summary>
     public void GoesOn(string what, int more = 20)
     {
         int before = Count;
-        Wait.Until(() =>
+        _pair.Until(() =>
         {
-            Assert.False(_process.HasExited, $"{what}: the connection ended: {(_process.HasExited ? _errors.GetAwaiter().GetResult() : "")}\n{_pair.AllLogs}");
+            Assert.False(_process.HasExited, $"{what}: the connection ended: {(_process.HasExited ? _errors.GetAwaiter().GetResult() : "")}");
             return Count >= before + more;
-        }, $"{more} responses after {before} ({what}); the logs are:\n{_pair.AllLogs}", LabPair.BoundSeconds);
+        }, $"{more} responses after {before} ({what})");
     }
 
     /// <summary>The longest time that one response took, in ms, from the response after <paramref name="from"/> on.</summary>
-    public double LongestMs(int from) => Lines.Skip(from).Select(line => long.Parse(line.Split('\t')[1], CultureInfo.InvariantCulture) / 1e6).DefaultIfEmpty(0).Max();
+    public double LongestMs(int from) => _tookNs.Skip(from).DefaultIfEmpty(0).Max() / 1e6;
 
     /// <summary>Ends it; all that was asked must have been answered, once.</summary>
     public int End()

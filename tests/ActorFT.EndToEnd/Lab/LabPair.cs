@@ -17,7 +17,9 @@ internal sealed class LabPair : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly string _lab, _configs, _token;
 
-    public LabPair()
+    /// <param name="memory">The machine's.</param>
+    /// <param name="does">What its init does beside its services: words of its command line (scripts/guest/init).</param>
+    public LabPair(string memory = "256 MiB", string does = "actorft.run=idle")
     {
         _lab = Path.Combine(_folder.Root, "lab");
         _configs = Path.Combine(_folder.Root, "config");
@@ -30,6 +32,7 @@ internal sealed class LabPair : IDisposable
         {
             string text = File.ReadAllText(source).Replace("../../.guest", guest, StringComparison.Ordinal)
                 .Replace("../../.cache/lab", Path.Combine(_folder.Root, "data"), StringComparison.Ordinal)
+                .Replace("256 MiB", memory, StringComparison.Ordinal).Replace("actorft.run=idle", does, StringComparison.Ordinal)
                 .Replace("port = 8551", $"port = 8551, token-file = \"{_token}\"", StringComparison.Ordinal);
             File.WriteAllText(Path.Combine(_configs, Path.GetFileName(source)), text);
         }
@@ -84,25 +87,54 @@ internal sealed class LabPair : IDisposable
     /// <summary>How often a server has said something of a kind.</summary>
     public int CountOf(string role, string kind) => Log(role).Split($"[{kind}]").Length - 1;
 
-    public void WaitUntilSaid(string role, string kind, int before) =>
-        Wait.Until(() => CountOf(role, kind) > before, $"{role} to say [{kind}]; the logs are:\n{AllLogs}", BoundSeconds);
+    public void WaitUntilSaid(string role, string kind, int before) => Until(() => CountOf(role, kind) > before, $"{role} to say [{kind}]");
 
-    /// <summary>Waits until one of the servers says, beyond what was said before, that it leads a protected machine; gives its role.</summary>
-    public string WaitUntilProtected((int A, int B) before)
+    /// <summary>Waits for something that the pair does by itself.</summary>
+    public void Until(Func<bool> condition, string what)
     {
-        string? leader = null;
-        Wait.Until(() => (leader = CountOf("a", "protected") > before.A ? "a" : CountOf("b", "protected") > before.B ? "b" : null) is not null,
-            $"the machine to be protected; the logs are:\n{AllLogs}", BoundSeconds);
-        return leader!;
+        long started = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            // Each look reads files or starts processes: not as fast as it goes.
+            if (Stopwatch.GetElapsedTime(started).TotalSeconds > BoundSeconds) throw new TimeoutException($"Waited {BoundSeconds} s for {what}; the logs are:\n{AllLogs}");
+            Thread.Sleep(20);
+        }
     }
 
-    public (int A, int B) ProtectedCounts => (CountOf("a", "protected"), CountOf("b", "protected"));
+    /// <summary>Waits until the pair says by itself that nothing is wrong: protected, links, NICs and arbiter good.</summary>
+    public void WaitUntilGood()
+    {
+        string told = "";
+        try
+        {
+            Until(() =>
+            {
+                CommandResult status = Operate("status");
+                told = status.Output + status.Errors;
+                return status.ExitCode == 0;
+            }, "the pair to be in order");
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{told}\n{e.Message}");
+        }
+    }
+
+    /// <summary>After the start: waits until one of the servers says that it leads a protected machine; gives its role.</summary>
+    public string WaitUntilProtected()
+    {
+        string? leader = null;
+        Until(() => (leader = CountOf("a", "protected") > 0 ? "a" : CountOf("b", "protected") > 0 ? "b" : null) is not null, "the machine to be protected");
+        return leader!;
+    }
 
     public string AllLogs => $"--- a\n{Log("a")}\n--- b\n{Log("b")}\n--- arbiter\n{Log("arbiter")}\n--- commands of the lab: begin, end (ns since 1970)\n{Read("events.tsv")}";
 
     /// <summary>Asks a server to hand the machine over.</summary>
-    public CommandResult HandOver() => TryLab("exec", "client", "--", "dotnet", ActorftProcess.Program, "failover", "guest",
-        "--url", "http://10.77.0.1:8551,http://10.77.0.2:8551", "--token-file", _token);
+    public CommandResult HandOver() => Operate("failover", "guest", "--token-file", _token);
+
+    private CommandResult Operate(params string[] arguments) => TryLab(
+        ["exec", "client", "--", "dotnet", ActorftProcess.Program, .. arguments, "--url", "http://10.77.0.1:8551,http://10.77.0.2:8551"]);
 
     public void Dispose()
     {
