@@ -44,6 +44,7 @@ public sealed class TransferTests(ITestOutputHelper output)
     {
         string survivor = LabPair.Other(leader);
         int led = pair.CountOf(survivor, "leading"), protections = pair.CountOf(survivor, "protected");
+        pair.Until(() => bytesDone() > 0 || transfer.HasExited, $"the transfer {way} to begin");
         long begun = Stopwatch.GetTimestamp();
         pair.Until(() => bytesDone() > FileBytes / 10 || transfer.HasExited, $"a tenth of the transfer {way}");
         Assert.False(transfer.HasExited, $"The transfer {way} ended after {bytesDone()} bytes.");
