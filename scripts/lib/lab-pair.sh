@@ -6,6 +6,8 @@
 #
 # Addresses: scripts/lab --help. The machine is $lab_machine_address, in the LAN of the lab's client.
 
+# Read if set: lab_pair_more, more of the servers' actorft section.
+
 readonly lab_tap=aft0
 readonly lab_machine=demo
 readonly lab_machine_address=10.77.10.50
@@ -30,6 +32,7 @@ actorft {
     console = "file:$1/server-$2.console"
     nics = [ { name = lan, back-end = "tap:$lab_tap", bridge = br0, uplink = lan, return-after = 2 s } ]
   } ]
+  ${lab_pair_more:-}
 }
 akka.management.http { hostname = "10.77.0.$own", port = 8551, token-file = "$1/token" }
 END

@@ -24,7 +24,7 @@ public sealed class FaultJudge(FaultSettings settings)
         FaultKind kind = FaultCatalog.Find(report.Kind);
         string action = report.Action.Length != 0 ? report.Action : kind.Action;
         if (report.Severity < FaultSeverity.Warning) return new Judgement("", report.Action, null);
-        if (!kind.Counts) return new Judgement(kind.Diagnosis, action, null);
+        if (!kind.Counts || !report.IsOwn) return new Judgement(kind.Diagnosis, action, null);
         FaultPolicy policy = settings.Policies[FaultCatalog.ClassOf(report.Component)];
         Queue<long> times = TimesOf(report, nowMs - (long)policy.Window.TotalMilliseconds);
         times.Enqueue(nowMs);

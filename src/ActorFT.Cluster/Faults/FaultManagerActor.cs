@@ -203,7 +203,7 @@ public sealed class FaultManagerActor : UntypedActor, IWithTimers, IDisposable
         _judge.Forget(report.Machine, report.Component);
         CommandProtocol.Command command = wanted == PolicyAction.FailOver
             ? new(CommandProtocol.Verbs.FailOver, report.Machine, _options.Server, "", [])
-            : new(CommandProtocol.Verbs.Isolate, report.Machine, _options.Server, report.Component, []);
+            : new(CommandProtocol.Verbs.Isolate, report.Machine, _options.Server, report.Component, [CommandRules.ByPolicy]);
         string id = entry.Id;
         Context.ActorSelection($"/user/{HostActor.Name}").Ask<CommandProtocol.Outcome>(command, s_commandLimit).PipeTo(Self,
             success: outcome => new PolicyDone(id, outcome), failure: _ => new PolicyDone(id, new CommandProtocol.Outcome(false, "No answer came in time.")));

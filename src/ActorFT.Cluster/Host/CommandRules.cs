@@ -41,6 +41,13 @@ internal static class CommandRules
         return null;
     }
 
+    /// <summary>The argument of an isolation that a policy wants (reference.conf, faults.policies).</summary>
+    public const string ByPolicy = "by=policy";
+
+    /// <summary>Why a component that was isolated is out of service.</summary>
+    public static string TakenOut(Command command) =>
+        command.Arguments is [ByPolicy, ..] ? "taken out of service by policy, after too many faults" : "taken out of service by an operator";
+
     /// <summary>Why the command is nothing that can be done; null when it may be tried.</summary>
     public static string? Refuse(Command command, bool allowsFaultInjection)
     {

@@ -231,10 +231,12 @@ public sealed class HostActor : UntypedActor, IWithTimers
     private void ReportLink(LinkPathSnapshot path, bool wasKnown)
     {
         bool isUp = path.Status.State == LinkPathState.Up;
+        // With the other path up it is this one that failed; with none up it is the peer, or what both paths share.
+        bool isOtherUp = _links!.Snapshot().Any(other => other.Status.PathIndex != path.Status.PathIndex && other.Status.State == LinkPathState.Up);
         FaultProtocol.Report report = isUp
             ? new("link-up", FaultSeverity.Info, "", "link-" + path.Name, $"FT link {path.Name} is up.", "", null, "link-down")
             : new("link-down", FaultSeverity.Warning, "", "link-" + path.Name, $"FT link {path.Name}: {path.Status.Reason.TrimEnd('.')}.",
-                _links!.Snapshot().Any(other => other.Status.State == LinkPathState.Up) ? "the other link carries on" : "no FT link is left: the arbiter decides who goes on");
+                isOtherUp ? "the other link carries on" : "no FT link is left: the arbiter decides who goes on", IsOwn: isOtherUp);
         if (isUp || wasKnown) Context.ActorSelection($"/user/{Faults.FaultManagerActor.Name}").Tell(report);
     }
 
@@ -297,8 +299,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
             return;
         }
 
-        _links!.SetOutOfService(index, !isTakenOut ? "" : command.Verb == CommandProtocol.Verbs.Isolate ? "taken out of service by an operator" : "an injected fault");
-        if (command.Arguments is not [ByPeer]) _others[0].Tell(command with { Arguments = [ByPeer], Server = _config.PeerName });
+        _links!.SetOutOfService(index, !isTakenOut ? "" : command.Verb == CommandProtocol.Verbs.Isolate ? CommandRules.TakenOut(command) : "an injected fault");
+        if (command.Arguments is not [.., ByPeer]) _others[0].Tell(command with { Arguments = [.. command.Arguments, ByPeer], Server = _config.PeerName });
         CollectStatus();
         Sender.Tell(new CommandProtocol.Outcome(true, isTakenOut ? $"FT link {name} carries nothing any more, on both servers." : $"FT link {name} is in service again, on both servers."));
     }

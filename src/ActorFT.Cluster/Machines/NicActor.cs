@@ -199,7 +199,7 @@ public sealed class NicActor : UntypedActor, IWithTimers
         if (isInjection && command.Arguments is not ([] or ["kind=down"])) return new(false, "A NIC's fault is kind=down.");
         if (!_port.TrySetOutOfService(isTakenOut, evenIfLast: isInjection))
             return new(false, $"{nic} is the machine's only way to its network: the other server's NIC cannot pass its frames now.");
-        _outOfService = !isTakenOut ? "" : isInjection ? "an injected fault." : "taken out of service by an operator.";
+        _outOfService = !isTakenOut ? "" : isInjection ? "an injected fault." : Host.CommandRules.TakenOut(command) + ".";
         _isIsolated = command.Verb == CommandProtocol.Verbs.Isolate;
         if (!isTakenOut) TryReopenNow();
         TellFaults();

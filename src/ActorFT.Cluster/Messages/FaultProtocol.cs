@@ -27,8 +27,9 @@ public static class FaultProtocol
     /// <param name="Action">What was done about it; empty for nothing.</param>
     /// <param name="Evidence">Lines of evidence: digests, errors, values.</param>
     /// <param name="Clears">The kind of an earlier fault of this component that is over now; empty for none.</param>
+    /// <param name="IsOwn">False: something else failed, and this component only with it; such a fault is not held against it.</param>
     public sealed record Report(
-        string Kind, FaultSeverity Severity, string Machine, string Component, string Message, string Action = "", string[]? Evidence = null, string Clears = "")
+        string Kind, FaultSeverity Severity, string Machine, string Component, string Message, string Action = "", string[]? Evidence = null, string Clears = "", bool IsOwn = true)
         : IWireMessage;
 
     /// <summary>A fault as it stands in the history.</summary>

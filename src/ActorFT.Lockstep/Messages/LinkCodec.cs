@@ -145,6 +145,7 @@ public static class LinkCodec
         writer.U16(hello.Version);
         writer.VarintText(hello.Server);
         writer.VarintText(hello.Machine);
+        writer.U16(hello.ExecutionRevision);
         writer.WriteDigest(hello.DefinitionHash);
         writer.U8((byte)hello.Commit);
         writer.Bool(hello.IsLeader);
@@ -166,6 +167,7 @@ public static class LinkCodec
             Version = version,
             Server = ReadName(ref reader),
             Machine = ReadName(ref reader),
+            ExecutionRevision = reader.U16(),
             DefinitionHash = reader.ReadDigest(),
             Commit = ReadEnum<CommitMode>(ref reader, 1),
             IsLeader = reader.Bool(),

@@ -36,6 +36,8 @@ public sealed record Hello : LinkMessage
     public required string Server { get; init; }
     /// <summary>The machine's name.</summary>
     public required string Machine { get; init; }
+    /// <summary>How its build executes a machine; must be the same on both.</summary>
+    public ushort ExecutionRevision { get; init; } = ActorFT.Machine.ExecutionRevision.Current;
     /// <summary><see cref="MachineIdentity.Of"/> of its definition, with kernel and initrd.</summary>
     public required Digest DefinitionHash { get; init; }
     /// <summary>How outputs commit; must be the same on both.</summary>

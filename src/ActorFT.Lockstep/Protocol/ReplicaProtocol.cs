@@ -1,6 +1,7 @@
 using ActorFT.Lockstep.Joining;
 using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Terms;
+using ActorFT.Machine;
 
 namespace ActorFT.Lockstep.Protocol;
 
@@ -163,6 +164,8 @@ public sealed class ReplicaProtocol
         ReplicaIdentity own = _context.Identity;
         if (hello.Server != own.PeerServer) return $"{own.Self.Server} expects {own.PeerServer} on this link, but {hello.Server} answered.";
         if (hello.Machine != own.Machine) return $"{own.Self.Server} runs machine {own.Machine}, but {hello.Server} runs {hello.Machine}.";
+        if (hello.ExecutionRevision != ExecutionRevision.Current)
+            return $"The build of {own.Self.Server} executes machines by revision {ExecutionRevision.Current}, that of {hello.Server} by revision {hello.ExecutionRevision}: builds of one revision only run a machine in lockstep.";
         if (hello.DefinitionHash != own.DefinitionHash)
             return $"{own.Self.Server} and {hello.Server} define machine {own.Machine} differently (definition, kernel or initrd): {own.DefinitionHash} and {hello.DefinitionHash}.";
         if (hello.Commit != _context.Settings.Commit)

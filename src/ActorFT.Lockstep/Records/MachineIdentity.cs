@@ -6,7 +6,7 @@ namespace ActorFT.Lockstep.Records;
 
 /// <summary>
 /// Which machine this is, in 128 bits: servers whose definitions differ in anything that could reach guest state never
-/// run one machine, and a log is replayed on the machine it was recorded from only.
+/// run one machine, and a log is replayed on the machine it was recorded from only, by a build that executes it alike.
 /// </summary>
 public static class MachineIdentity
 {
@@ -15,6 +15,7 @@ public static class MachineIdentity
     {
         var writer = new StateWriter();
         DefinitionCodec.Write(writer, definition);
+        writer.U16(ExecutionRevision.Current);
         writer.WriteDigest(OfBytes(definition.Kernel.Span));
         writer.WriteDigest(OfBytes(definition.Initrd.Span));
         return OfBytes(writer.Written);

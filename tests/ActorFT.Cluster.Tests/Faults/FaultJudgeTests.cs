@@ -19,6 +19,14 @@ public sealed partial class FaultJudgeTests
     });
 
     [Fact]
+    public void Faults_ThatAreAnotherComponents_AreNotHeldAgainstThisOne()
+    {
+        FaultJudge judge = Judge();
+        Assert.All(Enumerable.Range(0, 20), i => Assert.Null(judge.Judge(Down() with { IsOwn = false }, i).Policy));
+        Assert.Null(judge.Judge(Down(), 21).Policy);
+    }
+
+    [Fact]
     public void The_fault_beyond_those_that_are_borne_within_the_window_brings_the_action()
     {
         FaultJudge judge = Judge();

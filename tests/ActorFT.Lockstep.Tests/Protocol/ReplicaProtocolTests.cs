@@ -1,6 +1,7 @@
 using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Lockstep.Terms;
+using ActorFT.Machine;
 using ActorFT.Machine.IO;
 using ActorFT.Machine.State;
 using Xunit;
@@ -132,7 +133,7 @@ public class ReplicaProtocolTests
         Assert.Empty(replica.Performed);
     }
 
-    public static TheoryData<string> Misfits => ["definition", "machine", "server", "commit"];
+    public static TheoryData<string> Misfits => ["definition", "revision", "machine", "server", "commit"];
 
     [Theory]
     [MemberData(nameof(Misfits))]
@@ -143,6 +144,7 @@ public class ReplicaProtocolTests
         Hello hello = what switch
         {
             "definition" => replica.PeerHello with { DefinitionHash = new Digest(8, 8) },
+            "revision" => replica.PeerHello with { ExecutionRevision = ExecutionRevision.Current + 1 },
             "machine" => replica.PeerHello with { Machine = "other" },
             "server" => replica.PeerHello with { Server = "server-x" },
             _ => replica.PeerHello with { Commit = CommitMode.Verified },

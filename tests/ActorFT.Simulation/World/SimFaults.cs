@@ -120,7 +120,11 @@ internal sealed class SimFaults(SimWorld world)
             case FaultKind.BitFlip: return Flip();
             case FaultKind.HandOver: return Tell(process => process.IsDuplex && process.IsLeading, now => new HandOverRequested(now));
             case FaultKind.Leave: return Tell(process => process.IsDuplex && world.Random.Chance(0.5), now => new LeaveRequested(now));
-            case FaultKind.IsolatePeer: return Tell(process => process.IsDuplex && process.IsLeading, now => new IsolatePeerRequested(now, "the operator says so"));
+            case FaultKind.IsolatePeer:
+                if (!Tell(process => process.IsDuplex && process.IsLeading, now => new IsolatePeerRequested(now, "the operator says so"))) return false;
+                // Whoever leads by then: an operator allows the server back wherever the machine is.
+                Undo(lasting, () => { foreach (SimServer each in world.Servers) each.Process?.Deliver(now => new PeerAllowed(now)); });
+                return true;
             default: return false;
         }
     }
