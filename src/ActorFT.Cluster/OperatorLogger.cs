@@ -10,13 +10,16 @@ namespace ActorFT.Cluster;
 /// </summary>
 public sealed class OperatorLogger : UntypedActor
 {
+    /// <summary>Where lines go; must not wait. Akka makes loggers itself, so this is the process's.</summary>
+    public static Action<string> Sink { get; set; } = Console.Error.WriteLine;
+
     /// <inheritdoc/>
     protected override void OnReceive(object message)
     {
         switch (message)
         {
             case InitializeLogger: Sender.Tell(new LoggerInitialized()); break;
-            case LogEvent one when !IsAboutAnAbsentNode(one): Console.Error.WriteLine(Line(one)); break;
+            case LogEvent one when !IsAboutAnAbsentNode(one): Sink(Line(one)); break;
         }
     }
 

@@ -47,7 +47,7 @@ public static class NodeConfigReader
         string[] servers = [.. node.GetStrings("servers")];
         if (servers.Length != 2) throw node.Error("servers", $"a list of {servers.Length}", $"a list of the two servers' addresses, each {AddressAllowed}");
         ImmutableArray<NodeAddress> addresses = [.. servers.Select(server => ToNodeAddress(ParseAddress(node, "servers", server)))];
-        RefuseEqual(node, [("actorft.address", common.Address), .. addresses.Select((server, i) => ($"actorft.servers[{i}]", server))]);
+        RefuseEqual(node, [("actorft.address", Text(common.Address)), .. addresses.Select((server, i) => ($"actorft.servers[{i}]", Text(server)))]);
         return common with { ServerAddresses = addresses };
     }
 
@@ -60,9 +60,8 @@ public static class NodeConfigReader
         string peerName = Name(peer, "name");
         if (peerName == common.Name) throw peer.Error("name", peerName, "another name than this server's own");
         NodeAddress peerAddress = ToNodeAddress(Address(peer, "address")), arbiter = ToNodeAddress(Address(node, "arbiter"));
-        RefuseEqual(node, [("actorft.address", common.Address), ("actorft.peer.address", peerAddress), ("actorft.arbiter", arbiter)]);
         ImmutableArray<LinkPathConfig> links = ReadLinks(node);
-        RefuseEqualPorts(node, common, links);
+        RefuseEqualAddresses(node, common, peerAddress, arbiter, links);
         HoconSection? lockstep = node.GetSection("lockstep");
         return common with
         {
@@ -91,23 +90,23 @@ public static class NodeConfigReader
         return links.ToImmutable();
     }
 
-    private static void RefuseEqualPorts(HoconSection node, NodeConfig common, ImmutableArray<LinkPathConfig> links)
+    // Everything that this node, the other server and the arbiter listen at, as this file says it.
+    private static void RefuseEqualAddresses(HoconSection node, NodeConfig common, NodeAddress peer, NodeAddress arbiter, ImmutableArray<LinkPathConfig> links)
     {
-        List<(string Key, string Address)> used = [("address", Text(common.Address))];
+        List<(string Key, string Address)> used = [("actorft.address", Text(common.Address))];
         if (common.Management is { } management) used.Add(("akka.management.http", management.ToString()));
-        foreach (LinkPathConfig link in links) used.Add(($"links ({link.Name}).local", link.Local.ToString()));
+        used.AddRange(links.Select((link, i) => ($"actorft.links[{i}].local", link.Local.ToString())));
+        used.AddRange([("actorft.peer.address", Text(peer)), ("actorft.arbiter", Text(arbiter))]);
+        used.AddRange(links.Select((link, i) => ($"actorft.links[{i}].peer", link.Peer.ToString())));
+        RefuseEqual(node, used);
+    }
+
+    private static void RefuseEqual(HoconSection node, IReadOnlyList<(string Key, string Address)> used)
+    {
         for (int i = 0; i < used.Count; i++)
             for (int j = 0; j < i; j++)
                 if (used[i].Address == used[j].Address)
-                    throw new OperatorException($"{node.FileName}: {used[j].Key} and {used[i].Key} are both {used[i].Address}; each needs a port of its own.");
-    }
-
-    private static void RefuseEqual(HoconSection node, (string Key, NodeAddress Address)[] used)
-    {
-        for (int i = 0; i < used.Length; i++)
-            for (int j = 0; j < i; j++)
-                if (used[i].Address == used[j].Address)
-                    throw new OperatorException($"{node.FileName}: {used[j].Key} and {used[i].Key} are both {Text(used[i].Address)}; the two servers and the arbiter listen at three different addresses.");
+                    throw new OperatorException($"{node.FileName}: {used[j].Key} and {used[i].Key} are both {used[i].Address}; each must be an address of its own.");
     }
 
     private static (string, string, string)? ReadTls(HoconSection node, string path)

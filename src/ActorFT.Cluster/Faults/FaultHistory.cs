@@ -6,6 +6,7 @@ namespace ActorFT.Cluster.Faults;
 /// <summary>
 /// The latest entries of all nodes, durable in <c>faults.jsonl</c>: a line of JSON for each entry and for each later word on it, of which the
 /// one with the highest revision counts. A torn last line (the power went while it was written) is left out. Bounded in memory and on disk.
+/// Written behind (<see cref="WriteBehind"/>): a disk that stalls keeps nobody from being told what goes on.
 /// </summary>
 public sealed class FaultHistory : IDisposable
 {
@@ -14,7 +15,8 @@ public sealed class FaultHistory : IDisposable
 
     private readonly string _path;
     private readonly Dictionary<string, FaultProtocol.Entry> _byId = [];
-    private FileStream _file;
+    private readonly WriteBehind _writer = new("fault history");
+    private FileStream _file; // the writer's alone, once it is open
     private int _lines;
 
     /// <summary>Opens or makes it.</summary>
@@ -44,8 +46,11 @@ public sealed class FaultHistory : IDisposable
         }
 
         _byId[entry.Id] = entry;
-        _file.Write([.. JsonSerializer.SerializeToUtf8Bytes(entry), (byte)'\n']);
-        _file.Flush(flushToDisk: true);
+        _writer.Do(() =>
+        {
+            _file.Write([.. JsonSerializer.SerializeToUtf8Bytes(entry), (byte)'\n']);
+            _file.Flush(flushToDisk: true);
+        });
         if (++_lines > 4 * MaxEntries) Compact();
         return true;
     }
@@ -84,19 +89,29 @@ public sealed class FaultHistory : IDisposable
 
     private void Compact()
     {
+        IReadOnlyList<FaultProtocol.Entry> entries = Entries;
+        _lines = _byId.Count;
+        _writer.Do(() => Replace(entries));
+    }
+
+    private void Replace(IReadOnlyList<FaultProtocol.Entry> entries)
+    {
         string next = _path + ".new";
         using (FileStream file = new(next, FileMode.Create, FileAccess.Write))
         {
-            foreach (FaultProtocol.Entry entry in Entries) file.Write([.. JsonSerializer.SerializeToUtf8Bytes(entry), (byte)'\n']);
+            foreach (FaultProtocol.Entry entry in entries) file.Write([.. JsonSerializer.SerializeToUtf8Bytes(entry), (byte)'\n']);
             file.Flush(flushToDisk: true);
         }
 
         _file.Dispose();
         File.Move(next, _path, overwrite: true);
         _file = Open();
-        _lines = _byId.Count;
     }
 
     /// <summary>Closes the file.</summary>
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _writer.Dispose();
+        _file.Dispose();
+    }
 }

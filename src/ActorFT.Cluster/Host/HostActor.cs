@@ -141,14 +141,17 @@ public sealed class HostActor : UntypedActor, IWithTimers
         List<MachineStatus> answered = [];
         foreach (Task<MachineStatus> machine in machines)
         {
-            try { answered.Add(await machine.ConfigureAwait(false)); }
-            catch (AskTimeoutException) { }
+            if (await AnswerOf(machine).ConfigureAwait(false) is { } status) answered.Add(status);
         }
 
-        TermStatus[] kept = [];
-        try { kept = await terms.ConfigureAwait(false); }
-        catch (AskTimeoutException) { }
-        return new StatusCollected([.. answered], kept);
+        return new StatusCollected([.. answered], await AnswerOf(terms).ConfigureAwait(false) ?? []);
+    }
+
+    // Whatever keeps a part from answering (silence, its end, an answer of another kind) must not end the telling of everything else.
+    private static async Task<T?> AnswerOf<T>(Task<T> asked) where T : class
+    {
+        try { return await asked.ConfigureAwait(false); }
+        catch (Exception) { return null; }
     }
 
     private void Publish(StatusCollected collected)

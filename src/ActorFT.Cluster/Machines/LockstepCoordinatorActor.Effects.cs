@@ -28,7 +28,7 @@ public sealed partial class LockstepCoordinatorActor
             case Fence fence: StopAtOnce(fence.Reason); break;
             case SetPace pace: ChangePace(pace.Percent); break;
             case TakeDigest: _events.Enqueue(new DigestComputed(Now, _machine!.RoundNumber, _machine.ComputeDigest(), ComponentDigests())); break;
-            case Perform perform: Perform(perform.Outputs); break;
+            case Perform perform: Perform(perform.Outputs, perform.ReturnIfLate); break;
             case ExecuteRecord execute: (_executing, _executingRound) = (execute.Record, 0); QueueRound(); break;
             case CompleteFlush complete: CompleteFlush(complete.Flush); break;
             case CheckSelf: CheckOwnState(); break;
@@ -152,7 +152,6 @@ public sealed partial class LockstepCoordinatorActor
         _completions.Clear();
         _issued.Clear();
         _heldSince.Clear();
-        EndDoubt();
     }
 
     private void OpenDevices(NicRole role, ulong term)
@@ -169,13 +168,34 @@ public sealed partial class LockstepCoordinatorActor
         else QueueRound();
     }
 
-    private void Perform(IReadOnlyList<MachineOutput> outputs)
+    private readonly List<MachineOutput> _returned = [];
+
+    // A pause of this process may lie between the event that let an output leave and this line.
+    private bool IsLate => _returned.Count != 0 || Now - _steppedAtNs >= _options.Settings.PauseNs;
+
+    private OutputsReturned? TakeReturned()
+    {
+        if (_returned.Count == 0) return null;
+        OutputsReturned returned = new(Now, [.. _returned]);
+        _returned.Clear();
+        return returned;
+    }
+
+    private void PutOut(MachineOutput output)
+    {
+        if (output is FrameTransmitted frame) _parts.NicPorts[frame.NicIndex].Send(frame.Frame.Span);
+        else if (output is ConsoleWritten written) _parts.ConsoleLog.Append(written.Bytes);
+        NoteReleased(output);
+    }
+
+    private void Perform(IReadOnlyList<MachineOutput> outputs, bool returnIfLate)
     {
         foreach (MachineOutput output in outputs)
         {
             switch (output)
             {
-                case FrameTransmitted or ConsoleWritten: Release(output); break;
+                case FrameTransmitted or ConsoleWritten when returnIfLate && IsLate: _returned.Add(output); break;
+                case FrameTransmitted or ConsoleWritten: PutOut(output); break;
                 case BlockRequested request:
                     _issued.Add((request.DiskIndex, request.RequestId));
                     _parts.Disks[request.DiskIndex].Tell(new MachineProtocol.DiskRequest(request), Self);

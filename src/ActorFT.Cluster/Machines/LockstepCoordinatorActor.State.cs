@@ -231,7 +231,7 @@ public sealed partial class LockstepCoordinatorActor
         _loadedDevices = [];
         _events.Enqueue(new StateLoaded(Now, load.Stream, digest));
         if (digest is null) return;
-        Perform([.. _machine!.PendingRequests.Where(request => request is BlockRequested)]);
+        Perform([.. _machine!.PendingRequests.Where(request => request is BlockRequested)], returnIfLate: false);
     }
 
     private ResyncStatus? Resync

@@ -1,6 +1,5 @@
 using ActorFT.Cluster.Messages;
 using ActorFT.Lockstep.Protocol;
-using ActorFT.Lockstep.Terms;
 using Akka.Actor;
 
 namespace ActorFT.Cluster.Machines;
@@ -30,6 +29,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     private readonly Queue<ProtocolEvent> _events = new();
     private readonly Queue<Effect> _effects = new();
     private PreciseTimer? _timer;
+    private ulong _steppedAtNs; // when the event was taken whose effects are being done
     private bool _isDraining;
 
     /// <summary>Creates it.</summary>
@@ -52,7 +52,6 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     /// <inheritdoc/>
     protected override void OnReceive(object message)
     {
-        NoteAlive();
         switch (message)
         {
             case MachineProtocol.RoundToken round: OnRoundDone(round); break;
@@ -62,7 +61,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
             case MachineProtocol.InputArrived arrived: OnInput(arrived.Input); break;
             case MachineProtocol.Tick: OnTick(); break;
             case MachineProtocol.Wake: TryRun(); break;
-            case ArbiterProtocol.Answer answer: OnArbiterAnswer(answer.Reply); break;
+            case ArbiterProtocol.Answer answer: Feed(new ArbiterReplied(Now, answer.Reply)); break;
             case MachineProtocol.PathChanged changed: OnPathChanged(changed.Status); break;
             case MachineProtocol.TermWritten written: Feed(new TermPersisted(Now, written.Term)); break;
             case MachineProtocol.TermBarrier barrier: Feed(new StatePrepared(Now, barrier.Stream)); break;
@@ -114,9 +113,11 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
                     Do(effect);
                 }
 
-                if (!_events.TryDequeue(out ProtocolEvent? next)) return;
+                ProtocolEvent? next = TakeReturned();
+                if (next is null && !_events.TryDequeue(out next)) return;
                 // The protocol's clock never falls: an event that had to wait is as late as it is taken.
-                foreach (Effect effect in _protocol.Step(next with { NowNs = Now })) _effects.Enqueue(effect);
+                _steppedAtNs = Now;
+                foreach (Effect effect in _protocol.Step(next with { NowNs = _steppedAtNs })) _effects.Enqueue(effect);
             }
         }
         finally
@@ -150,15 +151,8 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         Feed(new TimerTick(Now));
         NoteProtection();
         NoteWaiting();
-        KeepAsking();
         ContinueStream();
         TryRun();
-    }
-
-    private void OnArbiterAnswer(ArbiterReply reply)
-    {
-        Feed(new ArbiterReplied(Now, reply));
-        SettleDoubt(reply);
     }
 
     /// <inheritdoc/>

@@ -25,7 +25,7 @@ internal sealed partial class FollowerRole : ReplicaRole
     private readonly SortedSet<FlushId> _flushes = new(LeaderRole.FlushOrder);
     private bool _isMember, _hasHeardLeader, _owesProgress;
     private Configuration? _promotion, _handOver;
-    private ulong _progressAtNs, _beatAtNs;
+    private ulong _progressAtNs, _beatAtNs, _probe;
 
     /// <summary>Follows from a state that equals the leader's after <paramref name="executedRound"/> rounds.</summary>
     /// <param name="context">What outlives the role.</param>
@@ -80,6 +80,7 @@ internal sealed partial class FollowerRole : ReplicaRole
             case LeaderBeat beat when beat.Stream == _stream:
                 _hasHeardLeader = true;
                 _kept.Released(beat.ReleasedRound);
+                AnswerProbe(beat.Probe);
                 break;
             case StreamEnded ended when ended.Stream == _stream && _promotion is null: Context.FenceAndWait(ended.Reason); break;
             case JoinBegin begin when begin.Stream.IsAfter(_stream) && _promotion is null:
@@ -120,7 +121,15 @@ internal sealed partial class FollowerRole : ReplicaRole
     private void SendProgress()
     {
         (_progressAtNs, _owesProgress) = (Context.NowNs, false);
-        Context.Send(new FollowerProgress(_stream, _window.StoredRound, _executedRound, _digestRound, _digest, Claims.IsOpen));
+        Context.Send(new FollowerProgress(_stream, _window.StoredRound, _executedRound, _digestRound, _digest, Claims.IsOpen, _promotion is null ? _probe : 0));
+    }
+
+    // The leader was stopped for a while and asks whether it still leads. Once this replica leads, its beats are the answer.
+    private void AnswerProbe(ulong probe)
+    {
+        if (probe <= _probe || _promotion is not null) return;
+        _probe = probe;
+        SendProgress();
     }
 
     public override void OnConfiguration(Configuration configuration)

@@ -64,7 +64,7 @@ internal sealed partial class LeaderRole
             BeginClose(forceDigest: true);
             return;
         }
-        if (_stream!.Window!.ExecutedRound != _open.NextRound || !_gate.IsEmpty) return;
+        if (_stream!.Window!.ExecutedRound != _open.NextRound || !_gate.IsEmpty || _leftRound != _open.NextRound) return;
         _handOver = HandOverStep.Preparing;
         SendPrepare();
     }

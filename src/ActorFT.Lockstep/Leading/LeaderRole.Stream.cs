@@ -143,6 +143,7 @@ internal sealed partial class LeaderRole
             return;
         }
         Moved(stream);
+        EndDoubt(progress);
         stream.PeerHasOpenClaim = progress.HasOpenClaim && stream.Phase == StreamPhase.Duplex;
         if (Settings.Bug == PlantedBug.IgnoreDivergence) { if (window.Check(progress.DigestRound, progress.Digest) == DigestCheck.Different) window.Ignore(progress.DigestRound); }
         else if (window.Check(progress.DigestRound, progress.Digest) == DigestCheck.Different) OnDigestsDiffer(progress.DigestRound);

@@ -74,13 +74,14 @@ internal sealed partial class LeaderRole : ReplicaRole
         }
     }
 
-    /// <summary>Outputs of all rounds before this one have left.</summary>
+    /// <summary>Outputs of all rounds before this one may leave, and have left once this step's effects are done.</summary>
     private ulong ReleasedRound => Math.Min(CommitRound, _open.FirstRound);
 
     private string Detail =>
         _divergence is not null ? "finding out which replica is faulty"
         : _handOver != HandOverStep.None ? "handing over"
         : _stream is null ? Context.IsPeerLeftOut ? $"alone: {Context.Identity.PeerServer} stays out until an operator allows it (actorft protect {Context.Machine})" : "alone"
+        : _isInDoubt ? $"asking {_stream.Peer.Server} whether it still follows"
         : _drop is not null ? $"leaving {_stream.Peer.Server} out: {_drop}"
         : _stream.Phase switch
         {
@@ -116,6 +117,9 @@ internal sealed partial class LeaderRole : ReplicaRole
         {
             case RoundExecuted executed: OnRound(executed); break;
             case DigestComputed computed: OnDigest(computed); break;
+            case OutputsReturned returned:
+                if (Settings.Bug != PlantedBug.ForgetReturnedOutputs) _gate.Return(returned.Outputs);
+                break;
             case RoundsPaused: _isPaused = _pace == 0; break;
             case StateMoved moved when _stream is { } stream && moved.Stream == stream.Id: Moved(stream); break;
             case StatePassSent sent: OnPassSent(sent); break;
@@ -187,15 +191,16 @@ internal sealed partial class LeaderRole : ReplicaRole
         Record record = _open.Close(digest);
         _closesSoon = false;
         _stream!.Window!.Add(record, Context.NowNs, components);
-        Commit(); // first, so that the record tells as much as is true
-        Context.Send(new RecordSent(_stream.Id, record, ReleasedRound));
+        Commit();
+        Context.Send(new RecordSent(_stream.Id, record, _leftRound));
     }
 
     private void Commit()
     {
+        if (_isInDoubt) return;
         var released = new List<MachineOutput>();
         _gate.Release(CommitRound, released);
-        if (released.Count != 0) Context.Emit(new Perform(released));
+        if (released.Count != 0) Context.Emit(new Perform(released, ReturnIfLate: Holds));
     }
 
     /// <summary>After everything that happened: let go what may go, take the next step of whatever is under way.</summary>
@@ -286,7 +291,7 @@ internal sealed partial class LeaderRole : ReplicaRole
         if (!Claims.IsStuck || _drop is null) return;
         if (Settings.PreferredWithoutArbiter == Context.Self.Server && !_actsWithoutArbiter)
         {
-            _actsWithoutArbiter = true;
+            (_actsWithoutArbiter, _isInDoubt) = (true, false);
             Context.Fault(ProtocolFaultKind.ActingWithoutArbiter,
                 $"{Context.Self.Server} goes on alone without the arbiter's word, as on-no-arbiter says: {_drop}.");
             Commit();
@@ -311,7 +316,7 @@ internal sealed partial class LeaderRole : ReplicaRole
         if (_stream is not { } stream) return;
         Context.Emit(new StopStreaming(stream.Id));
         Context.Send(new StreamEnded(stream.Id, reason));
-        _stream = null;
+        (_stream, _isInDoubt) = (null, false);
         (_drop, _isDropByPolicy, _isIsolation, _divergence, _yields, _digestAsked, _closesSoon) = (null, false, false, null, false, false, false);
         _open = new RecordBuilder(_open.NextRound, Context.Clock.LastNs);
         CancelHandOver();
@@ -323,7 +328,7 @@ internal sealed partial class LeaderRole : ReplicaRole
     private void SendBeat()
     {
         _beatAtNs = Context.NowNs;
-        Context.Send(new LeaderBeat(_stream is { CarriesRecords: true } ? _stream.Id : null, _configuration, _open.FirstRound, ReleasedRound));
+        Context.Send(new LeaderBeat(_stream is { CarriesRecords: true } ? _stream.Id : null, _configuration, _open.FirstRound, _leftRound, _probe));
     }
 
     public override void OnTick()
@@ -332,11 +337,12 @@ internal sealed partial class LeaderRole : ReplicaRole
         if (_stream?.Window is { } window)
         {
             foreach (Record record in window.TakeOverdue(Context.NowNs, Settings.ResendNs))
-                Context.Send(new RecordSent(_stream.Id, record, ReleasedRound));
+                Context.Send(new RecordSent(_stream.Id, record, _leftRound));
         }
         TickStream();
         TickHandOver();
         TickDivergence();
+        TickDoubt();
         if (Context.Role != this) return;
         if (Context.NowNs - _beatAtNs >= Settings.HeartbeatNs) SendBeat();
         Advance();

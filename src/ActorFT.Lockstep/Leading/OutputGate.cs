@@ -44,6 +44,19 @@ internal sealed class OutputGate
         }
     }
 
+    /// <summary>Takes back what was let go and did not leave: it is first to leave again.</summary>
+    public void Return(IReadOnlyList<MachineOutput> outputs)
+    {
+        (ulong, MachineOutput)[] behind = [.. _held];
+        _held.Clear();
+        foreach (MachineOutput output in outputs)
+        {
+            _held.Enqueue((0, output)); // its round was committed
+            HeldBytes += SizeOf(output);
+        }
+        foreach ((ulong, MachineOutput) held in behind) _held.Enqueue(held);
+    }
+
     /// <summary>Lets everything of the rounds before <paramref name="commitRound"/> go.</summary>
     public void Release(ulong commitRound, List<MachineOutput> released)
     {

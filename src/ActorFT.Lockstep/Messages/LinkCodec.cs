@@ -59,6 +59,7 @@ public static class LinkCodec
                 WriteConfiguration(writer, beat.Configuration);
                 writer.Varint(beat.ClosedRound);
                 writer.Varint(beat.ReleasedRound);
+                writer.Varint(beat.Probe);
                 break;
             case FlushesStored flushes: WriteFlushes(writer, flushes); break;
             case FollowerDiverged diverged: WriteDiverged(writer, diverged); break;
@@ -105,8 +106,8 @@ public static class LinkCodec
         Kind.StreamEnded => new StreamEnded(ReadStream(ref reader), ReadReason(ref reader)),
         Kind.RecordSent => ReadRecord(ref reader),
         Kind.FollowerProgress => new FollowerProgress(ReadStream(ref reader), ReadCount(ref reader), ReadCount(ref reader),
-            ReadCount(ref reader), reader.ReadDigest(), reader.Bool()),
-        Kind.LeaderBeat => new LeaderBeat(ReadOptionalStream(ref reader), ReadConfiguration(ref reader), ReadCount(ref reader), ReadCount(ref reader)),
+            ReadCount(ref reader), reader.ReadDigest(), reader.Bool(), ReadCount(ref reader)),
+        Kind.LeaderBeat => new LeaderBeat(ReadOptionalStream(ref reader), ReadConfiguration(ref reader), ReadCount(ref reader), ReadCount(ref reader), ReadCount(ref reader)),
         Kind.FlushesStored => ReadFlushes(ref reader),
         Kind.FollowerDiverged => ReadDiverged(ref reader),
         Kind.HandOverPrepare => new HandOverPrepare(ReadStream(ref reader), ReadConfiguration(ref reader), ReadCount(ref reader)),
@@ -187,6 +188,7 @@ public static class LinkCodec
         writer.Varint(progress.DigestRound);
         writer.WriteDigest(progress.Digest);
         writer.Bool(progress.HasOpenClaim);
+        writer.Varint(progress.Probe);
     }
 
     private static RecordSent ReadRecord(ref StateReader reader)

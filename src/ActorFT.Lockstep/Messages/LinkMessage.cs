@@ -28,7 +28,7 @@ public abstract record LinkMessage;
 public sealed record Hello : LinkMessage
 {
     /// <summary>The protocol this build speaks; another one is refused.</summary>
-    public const ushort ProtocolVersion = 1;
+    public const ushort ProtocolVersion = 2;
 
     /// <summary>The version of the protocol.</summary>
     public ushort Version { get; init; } = ProtocolVersion;
@@ -133,14 +133,17 @@ public sealed record RecordSent(StreamId Stream, Record Record, ulong ReleasedRo
 /// <param name="DigestRound">Where it last took a digest.</param>
 /// <param name="Digest">That digest.</param>
 /// <param name="HasOpenClaim">It has asked the arbiter for the next term and does not know the outcome.</param>
-public sealed record FollowerProgress(StreamId Stream, ulong StoredRound, ulong ExecutedRound, ulong DigestRound, Digest Digest, bool HasOpenClaim) : LinkMessage;
+/// <param name="Probe">The latest <see cref="LeaderBeat.Probe"/> that it heard; it follows still.</param>
+public sealed record FollowerProgress(
+    StreamId Stream, ulong StoredRound, ulong ExecutedRound, ulong DigestRound, Digest Digest, bool HasOpenClaim, ulong Probe = 0) : LinkMessage;
 
 /// <summary>The leader's heartbeat, and its announcement of a new configuration.</summary>
 /// <param name="Stream">The stream, if any.</param>
 /// <param name="Configuration">The configuration.</param>
 /// <param name="ClosedRound">Where its open record begins.</param>
 /// <param name="ReleasedRound">Outputs of all rounds before this one have left.</param>
-public sealed record LeaderBeat(StreamId? Stream, Configuration Configuration, ulong ClosedRound, ulong ReleasedRound) : LinkMessage;
+/// <param name="Probe">A higher one than before asks the follower to say at once whether it still follows.</param>
+public sealed record LeaderBeat(StreamId? Stream, Configuration Configuration, ulong ClosedRound, ulong ReleasedRound, ulong Probe = 0) : LinkMessage;
 
 /// <summary>A flush.</summary>
 /// <param name="DiskIndex">The disk.</param>

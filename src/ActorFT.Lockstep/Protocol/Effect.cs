@@ -56,7 +56,11 @@ public sealed record TakeDigest(ulong Round) : Effect;
 /// to one disk that overlap take effect in the order performed.
 /// </summary>
 /// <param name="Outputs">The outputs.</param>
-public sealed record Perform(IReadOnlyList<MachineOutput> Outputs) : Effect;
+/// <param name="ReturnIfLate">
+/// The other server may take over while this one does not run: what the shell comes to only <see cref="LockstepSettings.PauseNs"/> or
+/// more after the event must not leave (disk requests may) but goes back as <see cref="OutputsReturned"/>.
+/// </param>
+public sealed record Perform(IReadOnlyList<MachineOutput> Outputs, bool ReturnIfLate = false) : Effect;
 
 /// <summary>
 /// Execute a record: each round with <see cref="RecordRoundExecuted"/> after it, then <see cref="RecordExecuted"/>. A

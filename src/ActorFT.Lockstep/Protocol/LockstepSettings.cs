@@ -55,6 +55,12 @@ public sealed record LockstepSettings
     /// <summary>An acknowledgement that nothing waits for may wait so long for others: an idle machine's log stays thin.</summary>
     public ulong AckDelayNs { get; init; } = 5 * Ms;
 
+    /// <summary>
+    /// A replica that did not run for so long (stopped, starved) may have been replaced meanwhile: half the silence that makes the other
+    /// server claim. See <see cref="Perform.ReturnIfLate"/>.
+    /// </summary>
+    public ulong PauseNs => SilenceNs / 2;
+
     /// <summary>All paths down for so long is suspicion.</summary>
     public ulong LinkDownGraceNs { get; init; } = 20 * Ms;
 

@@ -23,4 +23,6 @@ internal enum PlantedBug
     ArbiterRepliesBeforeStored,
     BootDespiteLivePeer,
     KeepReleasedOutputs,
+    TrustPermissionsAfterPause,
+    ForgetReturnedOutputs,
 }

@@ -57,6 +57,14 @@ public sealed record TermPersisted(ulong NowNs, ulong Term) : ProtocolEvent(NowN
 /// <param name="Outputs">What <see cref="Machine.IMachine.TakeOutputs"/> gave after it.</param>
 public sealed record RoundExecuted(ulong NowNs, Round Round, IReadOnlyList<MachineOutput> Outputs) : ProtocolEvent(NowNs);
 
+/// <summary>
+/// Leading: outputs that a <see cref="Perform"/> with <see cref="Perform.ReturnIfLate"/> permitted so long ago that the shell did not let
+/// them leave. Fed before any other event.
+/// </summary>
+/// <param name="NowNs">The clock.</param>
+/// <param name="Outputs">The outputs, in order.</param>
+public sealed record OutputsReturned(ulong NowNs, IReadOnlyList<MachineOutput> Outputs) : ProtocolEvent(NowNs);
+
 /// <summary>Leading: as <see cref="SetPace"/> 0 asked, no round runs any more and all that ran are reported.</summary>
 /// <param name="NowNs">The clock.</param>
 public sealed record RoundsPaused(ulong NowNs) : ProtocolEvent(NowNs);

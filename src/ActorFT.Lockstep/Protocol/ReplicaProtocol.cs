@@ -57,8 +57,10 @@ public sealed class ReplicaProtocol
     {
         InvariantViolatedException.Require(happened.NowNs >= _context.NowNs, "The shell's clock never falls.");
         InvariantViolatedException.Require(_hasStarted != happened is Started, "Started comes first, and once.");
+        bool isAfterPause = _hasStarted && (happened is OutputsReturned || happened.NowNs - _context.NowNs >= _context.Settings.PauseNs);
         _hasStarted = true;
         _context.NowNs = happened.NowNs;
+        _context.Role.BeginStep(isAfterPause);
         Dispatch(happened);
         Effect[] effects = [.. _context.Effects];
         _context.Effects.Clear();
@@ -110,7 +112,7 @@ public sealed class ReplicaProtocol
     // A process that did not run itself heard nothing, and that is not the peer's fault.
     private void NoteOwnPause()
     {
-        if (_context.NowNs - _tickedAtNs >= _context.Settings.SilenceNs / 2) _context.Peer.Watch(_context.NowNs);
+        if (_context.NowNs - _tickedAtNs >= _context.Settings.PauseNs) _context.Peer.Watch(_context.NowNs);
         _tickedAtNs = _context.NowNs;
     }
 

@@ -18,6 +18,10 @@ internal abstract class ReplicaRole(ReplicaContext context)
 
     public virtual void Enter() { }
 
+    /// <summary>An event is about to be taken. Everything that was emitted before is done, but, after a pause, what is returned.</summary>
+    /// <param name="isAfterPause">Whether this replica did not run for <see cref="LockstepSettings.PauseNs"/> or longer.</param>
+    public virtual void BeginStep(bool isAfterPause) { }
+
     /// <summary>Adds what the role knows to a hello.</summary>
     public abstract Hello Introduce(Hello hello);
 

@@ -222,6 +222,9 @@ internal sealed class LinkPath
             return Greet(socket, () =>
             {
                 socket.Connect(peer);
+                // Nobody listens, and the kernel drew the very port that was called as ours: TCP connected the socket with itself (RFC 9293 §3.5,
+                // simultaneous open), and would hold the port so that the peer on this host could not start.
+                if (Equals(socket.LocalEndPoint, socket.RemoteEndPoint)) throw new SocketException((int)SocketError.ConnectionRefused);
                 socket.NoDelay = true;
                 return socket;
             });

@@ -40,16 +40,18 @@ internal static class NodeCommand
     private static int Run(string path, Func<MachineDefinition, IMachine> factory)
     {
         NodeConfig config = NodeConfigReader.ReadFile(path);
+        using NoticeQueue notices = new(Notices.WriteLine);
+        OperatorLogger.Sink = notices.Say;
         using ManualResetEventSlim stop = new();
         using PosixSignalRegistration term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         NodeRuntime node = NodeRuntime.Start(config, factory, Log, FailStop);
-        ManagementServer? endpoint = StartEndpoint(config, node);
-        Say(config, "info", $"{config.Name} is started ({(config.IsArbiter ? "arbiter" : "server")} of pair {config.Pair}).{(endpoint is null ? "" : $" {endpoint.Url} shows it.")}");
+        ManagementServer? endpoint = StartEndpoint(config, node, Say);
+        Say("info", $"{config.Name} is started ({(config.IsArbiter ? "arbiter" : "server")} of pair {config.Pair}).{(endpoint is null ? "" : $" {endpoint.Url} shows it.")}");
         stop.Wait();
-        Say(config, "info", $"{config.Name} stops: its machines are handed over first.");
+        Say("info", $"{config.Name} stops: its machines are handed over first.");
         if (!config.IsArbiter && !node.LeaveAsync(s_leaveLimit).GetAwaiter().GetResult())
-            Say(config, "warning", $"{config.Name} could not hand everything over within {s_leaveLimit.TotalSeconds} s; what it led goes on elsewhere by failover, or waits for it.");
+            Say("warning", $"{config.Name} could not hand everything over within {s_leaveLimit.TotalSeconds} s; what it led goes on elsewhere by failover, or waits for it.");
         endpoint?.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(5));
         node.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(20));
         return ExitCode.Success;
@@ -60,21 +62,19 @@ internal static class NodeCommand
             stop.Set();
         }
 
-        void FailStop(string reason)
-        {
-            Say(config, "critical", $"{config.Name} stops at once: {reason}");
-            Environment.Exit(ExitCode.BrokenInvariant);
-        }
+        void FailStop(string reason) => notices.SayAndExit(Line(config, "critical", $"{config.Name} stops at once: {reason}"), ExitCode.BrokenInvariant);
 
-        void Log(FaultProtocol.Entry entry) => Say(config, entry.Report.Severity.ToString().ToLowerInvariant(),
+        void Say(string level, string message) => notices.Say(Line(config, level, message));
+
+        void Log(FaultProtocol.Entry entry) => Say(entry.Report.Severity.ToString().ToLowerInvariant(),
             $"[{entry.Report.Kind}] {entry.Report.Message}{(entry.Report.Action.Length == 0 ? "" : $" -> {entry.Report.Action}")}");
     }
 
-    private static ManagementServer? StartEndpoint(NodeConfig config, NodeRuntime node)
+    private static ManagementServer? StartEndpoint(NodeConfig config, NodeRuntime node, Action<string, string> say)
     {
         try
         {
-            return ManagementServer.StartAsync(node, message => Say(config, "error", message)).GetAwaiter().GetResult();
+            return ManagementServer.StartAsync(node, message => say("error", message)).GetAwaiter().GetResult();
         }
         catch
         {
@@ -83,6 +83,6 @@ internal static class NodeCommand
         }
     }
 
-    private static void Say(NodeConfig config, string level, string message) =>
-        Notices.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {config.Name} {level}: {message}"));
+    private static string Line(NodeConfig config, string level, string message) =>
+        string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {config.Name} {level}: {message}");
 }

@@ -134,7 +134,7 @@ public sealed class GuestBehaviourTests : IDisposable
         Assert.Equal(before, terminal.Settings);
 
         void Expect(string text, double seconds = 60) =>
-            Wait.Until(() => terminal.Shown.Contains(text, StringComparison.Ordinal) || process.HasEnded, $"\"{text}\" in {terminal.Shown}", seconds);
+            Wait.Until(() => terminal.Shown.Contains(text, StringComparison.Ordinal) || process.HasEnded, () => $"\"{text}\" in {terminal.Shown}", seconds);
     }
 
     [Fact]

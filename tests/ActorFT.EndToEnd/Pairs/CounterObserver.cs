@@ -63,7 +63,7 @@ internal sealed partial class CounterObserver(Pair pair)
         {
             Read(server);
             return Last > before;
-        }, $"the counter to rise above {before} on {server}; {pair.Describe()}", seconds);
+        }, () => $"the counter to rise above {before} on {server}; {pair.Describe()}", seconds);
         return System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 }

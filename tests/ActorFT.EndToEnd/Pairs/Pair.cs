@@ -92,7 +92,21 @@ internal sealed class Pair : IDisposable
 
     /// <summary>What is known of all three nodes, for the message of a test that fails.</summary>
     public string Describe() => string.Concat(((string[])[ServerA, ServerB, Arbiter]).Select(node =>
-        $"\n{node} {(_nodes.TryGetValue(node, out ActorftProcess? process) ? process.HasEnded ? "ended by itself" : $"runs as {process.Id}, {process.ProcessorTime.TotalSeconds:F1} s" : "was ended")}:\n{Log(node)}"));
+        $"\n{node} {(_nodes.TryGetValue(node, out ActorftProcess? process) ? process.HasEnded ? "ended by itself" : $"runs as {process.Id}, {process.ProcessorTime.TotalSeconds:F1} s, {Threads(process.Id)}" : "was ended")}:\n{Log(node)}"));
+
+    // What the kernel knows of a process's threads: one that hangs shows where.
+    private static string Threads(int process)
+    {
+        try
+        {
+            return string.Join(", ", Directory.GetDirectories($"/proc/{process}/task").Select(task =>
+                $"{File.ReadAllText(task + "/comm").Trim()} {File.ReadAllText(task + "/stat").Split(") ")[^1][0]} {File.ReadAllText(task + "/wchan")}"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"threads not to be had: {e.Message}";
+        }
+    }
 
     /// <summary>What the machine wrote on its console while a server led.</summary>
     public byte[] Console(string server)
@@ -111,14 +125,14 @@ internal sealed class Pair : IDisposable
     /// <summary>Waits until a server says, beyond what it has said before, that it leads and the machine is protected.</summary>
     public void WaitUntilProtectedBy(string server, (int A, int B) before) =>
         Wait.Until(() => CountOf(server, "protected") > (server == ServerA ? before.A : before.B),
-            $"the machine to be protected with {server} leading; the logs are:\n{Log(ServerA)}\n{Log(ServerB)}\n{Log(Arbiter)}", ProtectSeconds);
+            () => $"the machine to be protected with {server} leading; {Describe()}", ProtectSeconds);
 
     /// <summary>Waits until one of the servers says, for the n-th time since <paramref name="before"/>, that the machine is protected; gives that server, the leader.</summary>
     public string WaitUntilProtected((int A, int B) before)
     {
         string? leader = null;
         Wait.Until(() => (leader = CountOf(ServerA, "protected") > before.A ? ServerA : CountOf(ServerB, "protected") > before.B ? ServerB : null) is not null,
-            $"the machine to be protected; the logs are:\n{Log(ServerA)}\n{Log(ServerB)}\n{Log(Arbiter)}", ProtectSeconds);
+            () => $"the machine to be protected; {Describe()}", ProtectSeconds);
         return leader!;
     }
 
@@ -156,13 +170,30 @@ internal sealed class Pair : IDisposable
             }
             """);
 
+    // Below the ports that the kernel gives to whoever connects (net.ipv4.ip_local_port_range): while a node is dead its port must stay free.
+    // Else another connection takes it, even one to that very port, which TCP connects with itself, and the node cannot start again.
+    private const int FirstPort = 12_000, PortCount = 18_000;
+
     private static int[] FreePorts(int count)
     {
         // All are held open until all are known, so that no two are the same.
-        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
-        foreach (TcpListener listener in listeners) listener.Start();
-        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        foreach (TcpListener listener in listeners) listener.Dispose();
+        List<TcpListener> held = [];
+        while (held.Count < count)
+        {
+            TcpListener listener = new(IPAddress.Loopback, FirstPort + Random.Shared.Next(PortCount));
+            try
+            {
+                listener.Start();
+                held.Add(listener);
+            }
+            catch (SocketException)
+            {
+                listener.Dispose(); // in use
+            }
+        }
+
+        int[] ports = [.. held.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
+        foreach (TcpListener listener in held) listener.Dispose();
         return ports;
     }
 }

@@ -40,6 +40,75 @@ public class ReplicaProtocolTests
     }
 
     [Fact]
+    public void Duplex_AfterAPause_NothingLeavesBeforeThePeerSaysThatItFollowsStill()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replica.Run(Console);
+        replica.Stop(300);
+        replica.Hear(replica.Progress(1, executed: 0)); // from before the pause, for all it knows
+        Assert.Empty(replica.Performed);
+        Assert.Equal(1ul, replica.Sent.OfType<LeaderBeat>().Last().Probe);
+        replica.Hear(replica.Progress(1, executed: 0) with { Probe = 1, HasOpenClaim = true });
+        Assert.Empty(replica.Performed);
+        replica.Hear(replica.Progress(1, executed: 0) with { Probe = 1 });
+        Assert.Single(replica.Performed);
+    }
+
+    [Fact]
+    public void Duplex_AfterAPause_ANewerTermFences_AndTheArbitersWordToBeAloneEndsTheDoubt()
+    {
+        ScriptedReplica replaced = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replaced.Run(Console);
+        replaced.Stop(700);
+        replaced.Hear(replaced.Progress(1, executed: 0));
+        replaced.Answer(new Configuration(3, ScriptedReplica.Peer, null));
+        Assert.Single(replaced.Effects.OfType<Fence>());
+        Assert.Empty(replaced.Performed);
+
+        ScriptedReplica alone = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        alone.Run(Console);
+        alone.Stop(700);
+        alone.Answer(new Configuration(3, alone.Self, null));
+        Assert.Single(alone.Performed);
+    }
+
+    [Fact]
+    public void OutputsThatCouldNotLeaveInTime_LeaveFirst_AndAreNotToldGoneBefore()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        MachineOutput second = new ConsoleWritten(0, new byte[] { 66 });
+        replica.Run(Console);
+        replica.Hear(replica.Progress(1, executed: 0));
+        Assert.True(replica.Effects.OfType<Perform>().Single().ReturnIfLate);
+        FollowerProgress progress = replica.Progress(2, executed: 0);
+        replica.Effects.Clear();
+        replica.Stop(300);
+        replica.Step(new OutputsReturned(replica.Now, [Console]));
+        replica.Run(second);
+        replica.Hear(progress);
+        Assert.Empty(replica.Performed);
+        Assert.All(replica.Sent.OfType<RecordSent>(), sent => Assert.Equal(0ul, sent.ReleasedRound));
+        replica.Hear(progress with { Probe = 1 });
+        Assert.Equal([Console, second], replica.Performed);
+        replica.Pass(100);
+        Assert.Equal(2ul, replica.Sent.OfType<LeaderBeat>().Last().ReleasedRound);
+    }
+
+    [Fact]
+    public void Follower_AnswersAProbeAtOnce_ButNotOnceItLeads()
+    {
+        var replica = new ScriptedReplica(new LockstepSettings());
+        replica.Follow();
+        replica.Effects.Clear();
+        replica.Hear(replica.Beat(probe: 1));
+        Assert.Equal(1ul, replica.Sent.OfType<FollowerProgress>().Single().Probe);
+        replica.Answer(new Configuration(3, replica.Self, null));
+        replica.Effects.Clear();
+        replica.Hear(replica.Beat(probe: 2));
+        Assert.DoesNotContain(replica.Sent.OfType<FollowerProgress>(), progress => progress.Probe != 0);
+    }
+
+    [Fact]
     public void Verified_OutputsLeaveOnlyWhenTheDigestsAgree()
     {
         ScriptedReplica replica = new ScriptedReplica(new LockstepSettings { Commit = CommitMode.Verified });
@@ -204,6 +273,7 @@ public class ReplicaProtocolTests
         replica.Step(new HandOverRequested(replica.Now));
         Assert.DoesNotContain(replica.Sent, message => message is HandOverPrepare); // an output still waits
         replica.Hear(replica.Progress(1));
+        replica.Pass(2); // what was let go has left by the next event
         HandOverPrepare prepare = Assert.Single(replica.Sent.OfType<HandOverPrepare>());
         Assert.Equal((1UL, ScriptedReplica.Peer, replica.Self), (prepare.Round, prepare.Proposed.Leader, prepare.Proposed.Follower));
         replica.Hear(new HandOverReady(replica.Stream, 3));

@@ -86,6 +86,28 @@ internal sealed class ScriptedReplica
         return this;
     }
 
+    /// <summary>Does not run for a while.</summary>
+    public void Stop(ulong ms) => Now += ms * Ms;
+
+    /// <summary>Is rebuilt by the peer and taken in: follows in term 2.</summary>
+    public ScriptedReplica Follow()
+    {
+        Configuration alone = new(1, Peer, null);
+        Answer(alone);
+        Step(new LinkUp(Now, 0));
+        Hear(new JoinBegin(s_followed, alone));
+        Step(new StatePrepared(Now, s_followed));
+        Hear(new StateEnd(s_followed, 0, 0, 0, new Digest(9, 9)));
+        Step(new StateLoaded(Now, s_followed, new Digest(9, 9)));
+        Answer(new Configuration(2, Peer, Self));
+        return this;
+    }
+
+    private static readonly StreamId s_followed = new(1, 1);
+
+    /// <summary>The leader's heartbeat to a replica that follows.</summary>
+    public LeaderBeat Beat(ulong probe) => new(s_followed, new Configuration(2, Peer, Self), 0, 0, probe);
+
     public StreamId Stream => Sent.OfType<JoinBegin>().Last().Stream;
 
     public FollowerProgress Progress(ulong round, ulong? executed = null) => new(Stream, round, executed ?? round, 0, default, false);

@@ -93,7 +93,7 @@ internal sealed partial class ActorftProcess : IDisposable
     public void Signal(int number) => Assert.Equal(0, Kill(_process.Id, number));
 
     public void WaitForOutput(string text, double seconds = 60) =>
-        Support.Wait.Until(() => Output.Contains(text, StringComparison.Ordinal) || HasEnded, $"\"{text}\" in {Output} {Errors}", seconds);
+        Support.Wait.Until(() => Output.Contains(text, StringComparison.Ordinal) || HasEnded, () => $"\"{text}\" in {Output} {Errors}", seconds);
 
     public (int ExitCode, string Output, string Errors) WaitForEnd(double seconds = 60)
     {

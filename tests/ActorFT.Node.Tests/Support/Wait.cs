@@ -5,12 +5,15 @@ namespace ActorFT.Node.Tests.Support;
 /// <summary>Waiting for conditions, with a bound that says what it waited for.</summary>
 internal static class Wait
 {
-    public static void Until(Func<bool> condition, string what, double seconds = 30)
+    public static void Until(Func<bool> condition, string what, double seconds = 30) => Until(condition, () => what, seconds);
+
+    /// <summary>The same with words that are made when the time is over: logs in them are those of the end, not of the beginning.</summary>
+    public static void Until(Func<bool> condition, Func<string> what, double seconds = 30)
     {
         long started = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            if (Stopwatch.GetElapsedTime(started).TotalSeconds > seconds) throw new TimeoutException($"Waited {seconds} s for {what}.");
+            if (Stopwatch.GetElapsedTime(started).TotalSeconds > seconds) throw new TimeoutException($"Waited {seconds} s for {what()}.");
             Thread.Sleep(1);
         }
     }

@@ -25,7 +25,7 @@ public sealed class TerminalTests : IDisposable
     private ActorftProcess Start(string arguments = "", string before = "")
     {
         ActorftProcess process = ActorftProcess.StartShell(_folder.Root, $"{before}exec $ACTORFT run --kernel kernel --memory 16M {arguments} <{_terminal.Path} >{_terminal.Path} 2>&1");
-        Wait.Until(() => _terminal.Shown.Contains("ready ", StringComparison.Ordinal) || process.HasEnded, $"the guest on the terminal: {_terminal.Shown}");
+        Wait.Until(() => _terminal.Shown.Contains("ready ", StringComparison.Ordinal) || process.HasEnded, () => $"the guest on the terminal: {_terminal.Shown}");
         Assert.NotEqual(_before, _terminal.Settings); // raw
         return process;
     }

@@ -10,6 +10,7 @@ internal enum FaultKind
     SilentPowerLoss,
     BothCrash,
     Hang,
+    HangBeforeOutput,
     CutOnePath,
     CutBothPaths,
     OneWayPartition,
@@ -69,6 +70,7 @@ internal sealed class SimFaults(SimWorld world)
                 bool loses = world.Random.Chance(0.5);
                 return Crash(world.Servers[0], isSilent: false, loses) & Crash(world.Servers[1], isSilent: false, loses);
             case FaultKind.Hang: return Hang(AnyServer, lasting);
+            case FaultKind.HangBeforeOutput: return HangBeforeOutput(AnyServer, world.Random.Between(250 * Ms, 900 * Ms));
             case FaultKind.CutOnePath:
                 SimPath path = world.Paths[world.Random.Below(2)];
                 path.IsCut = true;
@@ -151,6 +153,15 @@ internal sealed class SimFaults(SimWorld world)
     {
         if (server.Process is not { IsHung: false } process) return false;
         process.Hang();
+        Undo(forNs, process.Wake);
+        return true;
+    }
+
+    // Where it hurts most: outputs were let go and have not left.
+    private bool HangBeforeOutput(SimServer server, ulong forNs)
+    {
+        if (server.Process is not { IsHung: false, IsLeading: true, IsDuplex: true } process) return false;
+        process.HangAtPerform();
         Undo(forNs, process.Wake);
         return true;
     }

@@ -15,10 +15,16 @@ internal sealed partial class SimProcess
     private StreamFinalState? _finalState;
     private byte[]? _loadedDevices, _loadedDisk;
 
-    private void PerformAll(IReadOnlyList<MachineOutput> outputs)
+    private void PerformAll(Perform perform)
     {
-        foreach (MachineOutput output in outputs)
+        if (_isHangingAtPerform && perform.ReturnIfLate) IsHung = true;
+        foreach (MachineOutput output in perform.Outputs)
         {
+            if (IsHung && perform.ReturnIfLate && output is not BlockRequested)
+            {
+                _returned.Add(output);
+                continue;
+            }
             if (IsLeading && ToyMachine.IdOf(output) is { } id)
                 foreach (Checkers.Checker checker in World.Checkers) checker.OnReleased(this, output, id);
             switch (output)

@@ -90,11 +90,32 @@ internal sealed partial class SimProcess
 
     public void Hang() => IsHung = true;
 
+    /// <summary>Hangs when the protocol next lets outputs go, before they leave; or at the end of the hang, not at all.</summary>
+    public void HangAtPerform() => _isHangingAtPerform = true;
+
+    private bool _isHangingAtPerform;
+    private readonly List<MachineOutput> _returned = [];
+
+    // What the hang kept from leaving goes back first; an event that had to wait is as late as it is taken.
+    private ProtocolEvent? TakeEvent()
+    {
+        if (_returned.Count != 0)
+        {
+            OutputsReturned returned = new(LocalNow, [.. _returned]);
+            _returned.Clear();
+            World.Count("outputs returned after a hang");
+            return returned;
+        }
+        return _events.TryDequeue(out ProtocolEvent? next) ? next with { NowNs = LocalNow } : null;
+    }
+
     public void Wake()
     {
+        _isHangingAtPerform = false;
         if (!IsHung || IsDead) return;
         IsHung = false;
-        while (_deferred.TryDequeue(out (Func<ulong, ProtocolEvent> Make, Func<bool>? IsDue) next)) Deliver(next.Make, next.IsDue);
+        GoOn();
+        while (!IsHung && _deferred.TryDequeue(out (Func<ulong, ProtocolEvent> Make, Func<bool>? IsDue) next)) Deliver(next.Make, next.IsDue);
         PumpRounds();
         PumpRecord();
     }
@@ -110,9 +131,14 @@ internal sealed partial class SimProcess
     private void Feed(ProtocolEvent happened)
     {
         _events.Enqueue(happened);
+        GoOn();
+    }
+
+    private void GoOn()
+    {
         if (_isStepping) return;
         _isStepping = true;
-        while (!IsDead && _events.TryDequeue(out ProtocolEvent? next))
+        while (!IsDead && !IsHung && TakeEvent() is { } next)
         {
             World.TraceEvent(this, next);
             IReadOnlyList<Effect> effects;
@@ -147,7 +173,7 @@ internal sealed partial class SimProcess
             case Fence fence: BeFenced(fence.Reason); break;
             case SetPace pace: ChangePace(pace.Percent); break;
             case TakeDigest digest: Feed(new DigestComputed(LocalNow, digest.Round, Machine!.ComputeDigest())); break;
-            case Perform perform: PerformAll(perform.Outputs); break;
+            case Perform perform: PerformAll(perform); break;
             case ExecuteRecord execute: BeginRecord(execute.Record); break;
             case CompleteFlush complete:
                 _completions.Remove(complete.Flush.RequestId);
