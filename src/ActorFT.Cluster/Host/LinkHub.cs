@@ -21,6 +21,9 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     private readonly Action<int, string> _refused;
     private ImmutableArray<LinkPathStatus> _paths;
     private readonly string[] _outOfService; // by path: why it carries nothing; empty when in service
+    private readonly string _peerName;
+    private string _toldReason = "";
+    private ulong _toldAtNs;
     private long _malformed;
 
     /// <summary>Makes the link; it does nothing before <see cref="Start"/>.</summary>
@@ -28,7 +31,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     /// <param name="refused">Told when somebody is turned away, on a link thread.</param>
     public LinkHub(NodeConfig config, Action<int, string> refused)
     {
-        _refused = refused;
+        (_refused, _peerName) = (refused, config.PeerName);
         _outOfService = [.. config.Links.Select(_ => "")];
         _paths = [.. config.Links.Select((_, i) => new LinkPathStatus(i, LinkPathState.Down, LinkDownCause.NotYet, "not connected yet", 0))];
         _endpoint = new LinkEndpoint(new LinkOptions
@@ -138,12 +141,24 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
             LinkEnvelope envelope = LinkCodec.Decode(frame.Payload.Span);
             coordinator.Tell(new MachineProtocol.EnvelopeArrived(frame.PathIndex, envelope, frame), ActorRefs.NoSender);
         }
-        catch (StateFormatException)
+        catch (StateFormatException e)
         {
-            // The frame's checksum was right, so the peer speaks another dialect: its hello will be refused with a sentence.
+            // The frame's checksum was right, so the peer speaks another dialect; it says hello again and again.
             Interlocked.Increment(ref _malformed);
             frame.Dispose();
+            TellOnceAMinute(frame.PathIndex, $"What {_peerName} sends is not understood: {e.Message}");
         }
+    }
+
+    private void TellOnceAMinute(int path, string reason)
+    {
+        lock (_lock)
+        {
+            if (reason == _toldReason && MonotonicClock.NowNs - _toldAtNs < 60_000_000_000) return;
+            (_toldReason, _toldAtNs) = (reason, MonotonicClock.NowNs);
+        }
+
+        _refused(path, reason);
     }
 
     private void ControlReceived(LinkFrame frame)
