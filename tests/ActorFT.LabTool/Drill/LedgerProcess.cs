@@ -14,7 +14,7 @@ internal sealed class LedgerProcess : IDisposable
     {
         _status = Path.Combine(folder, "status");
         string[] arguments = ["exec", Path.Combine(AppContext.BaseDirectory, "ActorFT.LabTool.dll"), "ledger", "--address", address, "--ledger", Path.Combine(folder, "ledger"), "--status", _status,
-            "--pace-ms", paceMs.ToString(CultureInfo.InvariantCulture), "--stall-seconds", "600"];
+            "--pace-ms", paceMs.ToString(CultureInfo.InvariantCulture), "--connect-seconds", "300", "--stall-seconds", "600"];
         _process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         Next("connected");
     }
