@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ActorFT.Machine.Cpu.Decoding;
 using ActorFT.Machine.Cpu.Translation;
@@ -10,22 +11,32 @@ namespace ActorFT.Machine.Cpu;
 internal unsafe struct JumpEntry
 {
     /// <summary>Entries of a hart's jump cache; a power of two.</summary>
-    public const int CacheEntries = 4096;
+    public const int CacheEntries = 1 << 14;
 
-    /// <summary>The program counter (even) with the mode in bit 0. An empty entry holds a tag that belongs in another slot.</summary>
+    /// <summary>The program counter (even) with the mode in bit 0.</summary>
     public ulong Tag;
 
     /// <summary>The block's ops.</summary>
     public Op* Ops;
 
     /// <summary>Instructions in it.</summary>
-    public long Count;
+    public int Count;
+
+    /// <summary>Valid while it is the hart's: emptying the cache costs no walk over it.</summary>
+    public uint Generation;
+
+    /// <summary>Index of a program counter. Code 32 KiB apart must not collide: kernel and programs have larger loops than that.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static nuint Index(ulong pc) => (nuint)(((pc >> 1) ^ (pc >> 15)) & (CacheEntries - 1));
 }
 
 internal sealed unsafe partial class Hart
 {
     // 0 in U-mode, 1 in S-mode: what is fetchable differs.
     private ulong _modeTag;
+
+    // Entries of the jump cache count while they have it; 0 is never current.
+    private uint _jumpGeneration;
 
     /// <summary>Finds or decodes the block at <paramref name="pc"/>; null after raising a fetch exception.</summary>
     private JumpEntry* FindBlock(ulong pc)
@@ -39,10 +50,10 @@ internal sealed unsafe partial class Hart
 
         ulong pageEnd = (physical | (GuestMemory.PageBytes - 1)) + 1;
         if (pageEnd - physical == 2 && Straddles(physical)) return StraddlingBlock(pc, physical);
-        JumpEntry* entry = _jumpCache + ((pc >> 1) & (JumpEntry.CacheEntries - 1));
-        Blocks.Find(physical, out entry->Ops, out int count);
-        entry->Count = count;
+        JumpEntry* entry = _jumpCache + JumpEntry.Index(pc);
+        Blocks.Find(physical, out entry->Ops, out entry->Count); // may empty the cache, and so change the generation
         entry->Tag = pc | _modeTag;
+        entry->Generation = _jumpGeneration;
         return entry;
     }
 
@@ -98,7 +109,12 @@ internal sealed unsafe partial class Hart
     /// <summary>Forgets which blocks lie at which virtual addresses.</summary>
     public void ClearJumpCache()
     {
-        for (int i = 0; i < JumpEntry.CacheEntries; i++) _jumpCache[i].Tag = (ulong)(i ^ 1) << 1;
+        if (++_jumpGeneration == 0)
+        {
+            new Span<JumpEntry>(_jumpCache, JumpEntry.CacheEntries).Clear();
+            _jumpGeneration = 1;
+        }
+
         Tlb.FlushFetch();
         _mappingsDropped = true;
     }

@@ -174,8 +174,8 @@ internal sealed unsafe partial class Hart : IDisposable
             while (Budget > 0)
             {
                 ulong pc = Pc;
-                JumpEntry* entry = _jumpCache + ((pc >> 1) & (JumpEntry.CacheEntries - 1));
-                if (entry->Tag != (pc | _modeTag))
+                JumpEntry* entry = _jumpCache + JumpEntry.Index(pc);
+                if (entry->Tag != (pc | _modeTag) || entry->Generation != _jumpGeneration)
                 {
                     entry = FindBlock(pc);
                     if (entry == null) continue; // a fetch exception was raised; it used a slot
@@ -203,6 +203,7 @@ internal sealed unsafe partial class Hart : IDisposable
             offsetBytes += entry->Ops[i].LengthBytes;
         }
 
+        BlockBuilder.Unfuse(_scratchOps + count - 1);
         _scratchOps[count] = BlockBuilder.EndOfBlock(offsetBytes);
         _scratchEntry->Ops = _scratchOps;
         _scratchEntry->Count = count;

@@ -27,8 +27,14 @@ internal unsafe struct Op
     /// <summary>Second source. JALR: the link offset in halfwords.</summary>
     public byte Rs2;
 
-    /// <summary>Bits 0-1: length in halfwords (0 for the synthetic end of a block). Bits 2-4: rounding mode.</summary>
+    /// <summary>Bits 0-1: length in halfwords (0 for the synthetic end of a block). Bits 2-4: rounding mode. Bit 5: see <see cref="IsFused"/>.</summary>
     public byte Aux;
+
+    /// <summary>Bit 5 of <see cref="Aux"/>.</summary>
+    public const byte FusedBit = 32;
+
+    /// <summary>Whether the handler does the next instruction too.</summary>
+    public readonly bool IsFused => (Aux & FusedBit) != 0;
 
     /// <summary>Length of the instruction in bytes.</summary>
     public readonly int LengthBytes => (Aux & 3) * 2;

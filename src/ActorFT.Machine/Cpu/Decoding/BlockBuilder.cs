@@ -17,16 +17,18 @@ internal static unsafe class BlockBuilder
     public static int Build(byte* code, int bytesLeft, Op* ops, out int opsUsed)
     {
         int count = 0, offset = 0;
+        byte before = 0; // the last instruction's number, if it can be the first of a pair
         while (count < BlockCache.MaxOpsInBlock && bytesLeft - offset >= 2)
         {
             uint low = *(ushort*)(code + offset);
             bool isShort = (low & 3) != 3;
             if (!isShort && bytesLeft - offset < 4) break;
             uint word = isShort ? low : low | ((uint)*(ushort*)(code + offset + 2) << 16);
-            bool ends = Decode(word, isShort ? 1 : 2, offset, ops + count);
+            InstructionDefinition definition = Decode(word, isShort ? 1 : 2, offset, ops + count);
+            before = Fuse(before, definition.PairNumber, ops + count);
             count++;
             offset += isShort ? 2 : 4;
-            if (!ends) continue;
+            if (!definition.EndsBlock) continue;
             opsUsed = count;
             return count;
         }
@@ -34,6 +36,24 @@ internal static unsafe class BlockBuilder
         ops[count] = EndOfBlock(offset);
         opsUsed = count + 1;
         return count;
+    }
+
+    // Lets the op before this one do this one too, if there is a handler for both; pairs do not overlap.
+    private static byte Fuse(byte before, byte number, Op* op)
+    {
+        delegate*<Hart, Op*, void> handler = FusedPairs.Find(before, number);
+        if (handler == null) return number;
+        (op - 1)->Run = handler;
+        (op - 1)->Aux |= Op.FusedBit;
+        return 0;
+    }
+
+    /// <summary>Undoes <see cref="Fuse"/> for an op behind which a block is cut.</summary>
+    public static void Unfuse(Op* op)
+    {
+        if (!op->IsFused) return;
+        op->Run = FusedPairs.FirstOf(op->Run);
+        op->Aux &= unchecked((byte)~Op.FusedBit);
     }
 
     /// <summary>Decodes one instruction with an end behind it.</summary>
@@ -46,7 +66,7 @@ internal static unsafe class BlockBuilder
     /// <summary>The synthetic op behind a block that falls through.</summary>
     public static Op EndOfBlock(int offsetBytes) => new() { Run = &Execute.EndOfBlock, Imm = offsetBytes };
 
-    private static bool Decode(uint word, int halfwords, int offset, Op* op)
+    private static InstructionDefinition Decode(uint word, int halfwords, int offset, Op* op)
     {
         uint full = halfwords == 1 ? CompressedExpander.Expand((ushort)word) : word;
         InstructionDefinition definition = InstructionTable.Find(full);
@@ -55,6 +75,6 @@ internal static unsafe class BlockBuilder
         op->Aux = (byte)halfwords;
         if (definition.Format == InstructionFormat.Illegal) op->Imm = (int)word; // stval: the bits as fetched
         else OperandDecoder.Decode(definition.Format, full, offset, halfwords, op);
-        return definition.EndsBlock;
+        return definition;
     }
 }

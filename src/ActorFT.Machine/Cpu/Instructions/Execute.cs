@@ -9,64 +9,56 @@ namespace ActorFT.Machine.Cpu.Instructions;
 /// </summary>
 internal static unsafe partial class Execute
 {
-    /// <summary>Register-register.</summary>
+    /// <summary>One instruction that goes on to the next.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Binary<T>(Hart h, Op* op) where T : struct, IBinary
+    public static void Step<T>(Hart h, Op* op) where T : struct, IStep
     {
-        h.X(op->Rd) = T.Apply(h.X(op->Rs1), h.X(op->Rs2));
+        if (!T.TryRun(h, op))
+        {
+            T.RunSlow(h, op);
+            return;
+        }
+
         Op* next = op + 1;
         next->Run(h, next);
     }
 
-    /// <summary>Register-immediate.</summary>
+    /// <summary>One instruction that ends its block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Immediate<T>(Hart h, Op* op) where T : struct, IBinary
+    public static void End<T>(Hart h, Op* op) where T : struct, IBlockEnd => T.Run(h, op);
+
+    /// <summary>Two instructions with one dispatch. When the first takes its slow path, that goes on with the second by itself.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void StepStep<TFirst, TSecond>(Hart h, Op* op) where TFirst : struct, IStep where TSecond : struct, IStep
     {
-        h.X(op->Rd) = T.Apply(h.X(op->Rs1), (ulong)(long)op->Imm);
+        if (!TFirst.TryRun(h, op))
+        {
+            TFirst.RunSlow(h, op);
+            return;
+        }
+
+        op++;
+        if (!TSecond.TryRun(h, op))
+        {
+            TSecond.RunSlow(h, op);
+            return;
+        }
+
         Op* next = op + 1;
         next->Run(h, next);
     }
 
-    /// <summary>LUI.</summary>
+    /// <summary>Two instructions with one dispatch, the second of which ends the block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void LoadUpper(Hart h, Op* op)
+    public static void StepEnd<TFirst, TSecond>(Hart h, Op* op) where TFirst : struct, IStep where TSecond : struct, IBlockEnd
     {
-        h.X(op->Rd) = (ulong)(long)op->Imm;
-        Op* next = op + 1;
-        next->Run(h, next);
-    }
+        if (!TFirst.TryRun(h, op))
+        {
+            TFirst.RunSlow(h, op);
+            return;
+        }
 
-    /// <summary>AUIPC.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddUpperToPc(Hart h, Op* op)
-    {
-        h.X(op->Rd) = h.BlockPc + (ulong)(long)op->Imm;
-        Op* next = op + 1;
-        next->Run(h, next);
-    }
-
-    /// <summary>Conditional branches. A branch back to its own block's start goes round without the dispatcher.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Branch<T>(Hart h, Op* op) where T : struct, ICondition
-    {
-        h.Pc = h.BlockPc + (T.Test(h.X(op->Rs1), h.X(op->Rs2)) ? (ulong)(long)op->Imm : (ulong)op->Rd * 2);
-    }
-
-    /// <summary>JAL.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Jump(Hart h, Op* op)
-    {
-        h.X(op->Rd) = h.BlockPc + (ulong)op->Rs1 * 2;
-        h.Pc = h.BlockPc + (ulong)(long)op->Imm;
-    }
-
-    /// <summary>JALR.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void JumpRegister(Hart h, Op* op)
-    {
-        ulong target = (h.X(op->Rs1) + (ulong)(long)op->Imm) & ~1UL;
-        h.X(op->Rd) = h.BlockPc + (ulong)op->Rs2 * 2;
-        h.Pc = target;
+        TSecond.Run(h, op + 1);
     }
 
     /// <summary>The synthetic end of a block that falls through. Not an instruction.</summary>

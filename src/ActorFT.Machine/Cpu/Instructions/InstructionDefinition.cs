@@ -59,6 +59,12 @@ internal sealed unsafe class InstructionDefinition
     /// <summary>Executes it.</summary>
     public delegate*<Hart, Op*, void> Handler { get; }
 
+    /// <summary>The <see cref="IStep"/> or <see cref="IBlockEnd"/> that the handler was made from; null for handlers of their own.</summary>
+    public Type? Semantics { get; init; }
+
+    /// <summary>Its number in <see cref="FusedPairs"/>; 0 when it is in no pair. Set by the table.</summary>
+    public byte PairNumber { get; set; }
+
     /// <summary>
     /// Whether nothing may follow it in a block: it changes the program counter, or what may be fetched, or it is a place where
     /// interrupts are looked at.

@@ -1,9 +1,9 @@
 namespace ActorFT.Machine.Cpu.Instructions;
 
 /// <summary>
-/// The instruction set, a line per instruction (Unprivileged spec chapter "Instruction Set Listings"). The handler named in a line, with
-/// the semantics named in its type argument, is the one place that says what the instruction does; whatever executes code
-/// (blocks of ops now, a compiling tier later) takes it from here.
+/// The instruction set, a line per instruction (Unprivileged spec chapter "Instruction Set Listings"). The handler or the semantics
+/// named in a line is the one place that says what the instruction does; whatever executes code (single ops,
+/// <see cref="FusedPairs"/>, a compiling tier later) takes it from here.
 /// </summary>
 internal static unsafe class InstructionTable
 {
@@ -14,55 +14,55 @@ internal static unsafe class InstructionTable
     public static readonly InstructionDefinition[] All =
     [
         // RV32I, RV64I
-        new("lui", "-------------------- ----- 0110111", InstructionFormat.U, &Execute.LoadUpper),
-        new("auipc", "-------------------- ----- 0010111", InstructionFormat.UPcRelative, &Execute.AddUpperToPc),
-        new("jal", "-------------------- ----- 1101111", InstructionFormat.J, &Execute.Jump, endsBlock: true),
-        new("jalr", "------------ ----- 000 ----- 1100111", InstructionFormat.JumpRegister, &Execute.JumpRegister, endsBlock: true),
-        new("beq", "------- ----- ----- 000 ----- 1100011", InstructionFormat.B, &Execute.Branch<Equal>, endsBlock: true),
-        new("bne", "------- ----- ----- 001 ----- 1100011", InstructionFormat.B, &Execute.Branch<NotEqual>, endsBlock: true),
-        new("blt", "------- ----- ----- 100 ----- 1100011", InstructionFormat.B, &Execute.Branch<Less>, endsBlock: true),
-        new("bge", "------- ----- ----- 101 ----- 1100011", InstructionFormat.B, &Execute.Branch<NotLess>, endsBlock: true),
-        new("bltu", "------- ----- ----- 110 ----- 1100011", InstructionFormat.B, &Execute.Branch<LessUnsigned>, endsBlock: true),
-        new("bgeu", "------- ----- ----- 111 ----- 1100011", InstructionFormat.B, &Execute.Branch<NotLessUnsigned>, endsBlock: true),
-        new("lb", "------------ ----- 000 ----- 0000011", InstructionFormat.I, &Execute.Load<Signed8>),
-        new("lh", "------------ ----- 001 ----- 0000011", InstructionFormat.I, &Execute.Load<Signed16>),
-        new("lw", "------------ ----- 010 ----- 0000011", InstructionFormat.I, &Execute.Load<Signed32>),
-        new("ld", "------------ ----- 011 ----- 0000011", InstructionFormat.I, &Execute.Load<Unsigned64>),
-        new("lbu", "------------ ----- 100 ----- 0000011", InstructionFormat.I, &Execute.Load<Unsigned8>),
-        new("lhu", "------------ ----- 101 ----- 0000011", InstructionFormat.I, &Execute.Load<Unsigned16>),
-        new("lwu", "------------ ----- 110 ----- 0000011", InstructionFormat.I, &Execute.Load<Unsigned32>),
-        new("sb", "------- ----- ----- 000 ----- 0100011", InstructionFormat.S, &Execute.Store<Unsigned8>),
-        new("sh", "------- ----- ----- 001 ----- 0100011", InstructionFormat.S, &Execute.Store<Unsigned16>),
-        new("sw", "------- ----- ----- 010 ----- 0100011", InstructionFormat.S, &Execute.Store<Unsigned32>),
-        new("sd", "------- ----- ----- 011 ----- 0100011", InstructionFormat.S, &Execute.Store<Unsigned64>),
-        new("addi", "------------ ----- 000 ----- 0010011", InstructionFormat.I, &Execute.Immediate<Add>),
-        new("slti", "------------ ----- 010 ----- 0010011", InstructionFormat.I, &Execute.Immediate<SetLess>),
-        new("sltiu", "------------ ----- 011 ----- 0010011", InstructionFormat.I, &Execute.Immediate<SetLessUnsigned>),
-        new("xori", "------------ ----- 100 ----- 0010011", InstructionFormat.I, &Execute.Immediate<Xor>),
-        new("ori", "------------ ----- 110 ----- 0010011", InstructionFormat.I, &Execute.Immediate<Or>),
-        new("andi", "------------ ----- 111 ----- 0010011", InstructionFormat.I, &Execute.Immediate<And>),
-        new("slli", "000000 ------ ----- 001 ----- 0010011", InstructionFormat.Shift, &Execute.Immediate<ShiftLeft>),
-        new("srli", "000000 ------ ----- 101 ----- 0010011", InstructionFormat.Shift, &Execute.Immediate<ShiftRight>),
-        new("srai", "010000 ------ ----- 101 ----- 0010011", InstructionFormat.Shift, &Execute.Immediate<ShiftRightArithmetic>),
-        new("addiw", "------------ ----- 000 ----- 0011011", InstructionFormat.I, &Execute.Immediate<AddWord>),
-        new("slliw", "0000000 ----- ----- 001 ----- 0011011", InstructionFormat.Shift, &Execute.Immediate<ShiftLeftWord>),
-        new("srliw", "0000000 ----- ----- 101 ----- 0011011", InstructionFormat.Shift, &Execute.Immediate<ShiftRightWord>),
-        new("sraiw", "0100000 ----- ----- 101 ----- 0011011", InstructionFormat.Shift, &Execute.Immediate<ShiftRightArithmeticWord>),
-        new("add", "0000000 ----- ----- 000 ----- 0110011", InstructionFormat.R, &Execute.Binary<Add>),
-        new("sub", "0100000 ----- ----- 000 ----- 0110011", InstructionFormat.R, &Execute.Binary<Subtract>),
-        new("sll", "0000000 ----- ----- 001 ----- 0110011", InstructionFormat.R, &Execute.Binary<ShiftLeft>),
-        new("slt", "0000000 ----- ----- 010 ----- 0110011", InstructionFormat.R, &Execute.Binary<SetLess>),
-        new("sltu", "0000000 ----- ----- 011 ----- 0110011", InstructionFormat.R, &Execute.Binary<SetLessUnsigned>),
-        new("xor", "0000000 ----- ----- 100 ----- 0110011", InstructionFormat.R, &Execute.Binary<Xor>),
-        new("srl", "0000000 ----- ----- 101 ----- 0110011", InstructionFormat.R, &Execute.Binary<ShiftRight>),
-        new("sra", "0100000 ----- ----- 101 ----- 0110011", InstructionFormat.R, &Execute.Binary<ShiftRightArithmetic>),
-        new("or", "0000000 ----- ----- 110 ----- 0110011", InstructionFormat.R, &Execute.Binary<Or>),
-        new("and", "0000000 ----- ----- 111 ----- 0110011", InstructionFormat.R, &Execute.Binary<And>),
-        new("addw", "0000000 ----- ----- 000 ----- 0111011", InstructionFormat.R, &Execute.Binary<AddWord>),
-        new("subw", "0100000 ----- ----- 000 ----- 0111011", InstructionFormat.R, &Execute.Binary<SubtractWord>),
-        new("sllw", "0000000 ----- ----- 001 ----- 0111011", InstructionFormat.R, &Execute.Binary<ShiftLeftWord>),
-        new("srlw", "0000000 ----- ----- 101 ----- 0111011", InstructionFormat.R, &Execute.Binary<ShiftRightWord>),
-        new("sraw", "0100000 ----- ----- 101 ----- 0111011", InstructionFormat.R, &Execute.Binary<ShiftRightArithmeticWord>),
+        Step<LoadUpper>("lui", "-------------------- ----- 0110111", InstructionFormat.U),
+        Step<AddUpperToPc>("auipc", "-------------------- ----- 0010111", InstructionFormat.UPcRelative),
+        End<Jump>("jal", "-------------------- ----- 1101111", InstructionFormat.J),
+        End<JumpRegister>("jalr", "------------ ----- 000 ----- 1100111", InstructionFormat.JumpRegister),
+        End<Branch<Equal>>("beq", "------- ----- ----- 000 ----- 1100011", InstructionFormat.B),
+        End<Branch<NotEqual>>("bne", "------- ----- ----- 001 ----- 1100011", InstructionFormat.B),
+        End<Branch<Less>>("blt", "------- ----- ----- 100 ----- 1100011", InstructionFormat.B),
+        End<Branch<NotLess>>("bge", "------- ----- ----- 101 ----- 1100011", InstructionFormat.B),
+        End<Branch<LessUnsigned>>("bltu", "------- ----- ----- 110 ----- 1100011", InstructionFormat.B),
+        End<Branch<NotLessUnsigned>>("bgeu", "------- ----- ----- 111 ----- 1100011", InstructionFormat.B),
+        Step<Load<Signed8>>("lb", "------------ ----- 000 ----- 0000011", InstructionFormat.I),
+        Step<Load<Signed16>>("lh", "------------ ----- 001 ----- 0000011", InstructionFormat.I),
+        Step<Load<Signed32>>("lw", "------------ ----- 010 ----- 0000011", InstructionFormat.I),
+        Step<Load<Unsigned64>>("ld", "------------ ----- 011 ----- 0000011", InstructionFormat.I),
+        Step<Load<Unsigned8>>("lbu", "------------ ----- 100 ----- 0000011", InstructionFormat.I),
+        Step<Load<Unsigned16>>("lhu", "------------ ----- 101 ----- 0000011", InstructionFormat.I),
+        Step<Load<Unsigned32>>("lwu", "------------ ----- 110 ----- 0000011", InstructionFormat.I),
+        Step<Store<Unsigned8>>("sb", "------- ----- ----- 000 ----- 0100011", InstructionFormat.S),
+        Step<Store<Unsigned16>>("sh", "------- ----- ----- 001 ----- 0100011", InstructionFormat.S),
+        Step<Store<Unsigned32>>("sw", "------- ----- ----- 010 ----- 0100011", InstructionFormat.S),
+        Step<Store<Unsigned64>>("sd", "------- ----- ----- 011 ----- 0100011", InstructionFormat.S),
+        Step<Immediate<Add>>("addi", "------------ ----- 000 ----- 0010011", InstructionFormat.I),
+        Step<Immediate<SetLess>>("slti", "------------ ----- 010 ----- 0010011", InstructionFormat.I),
+        Step<Immediate<SetLessUnsigned>>("sltiu", "------------ ----- 011 ----- 0010011", InstructionFormat.I),
+        Step<Immediate<Xor>>("xori", "------------ ----- 100 ----- 0010011", InstructionFormat.I),
+        Step<Immediate<Or>>("ori", "------------ ----- 110 ----- 0010011", InstructionFormat.I),
+        Step<Immediate<And>>("andi", "------------ ----- 111 ----- 0010011", InstructionFormat.I),
+        Step<Immediate<ShiftLeft>>("slli", "000000 ------ ----- 001 ----- 0010011", InstructionFormat.Shift),
+        Step<Immediate<ShiftRight>>("srli", "000000 ------ ----- 101 ----- 0010011", InstructionFormat.Shift),
+        Step<Immediate<ShiftRightArithmetic>>("srai", "010000 ------ ----- 101 ----- 0010011", InstructionFormat.Shift),
+        Step<Immediate<AddWord>>("addiw", "------------ ----- 000 ----- 0011011", InstructionFormat.I),
+        Step<Immediate<ShiftLeftWord>>("slliw", "0000000 ----- ----- 001 ----- 0011011", InstructionFormat.Shift),
+        Step<Immediate<ShiftRightWord>>("srliw", "0000000 ----- ----- 101 ----- 0011011", InstructionFormat.Shift),
+        Step<Immediate<ShiftRightArithmeticWord>>("sraiw", "0100000 ----- ----- 101 ----- 0011011", InstructionFormat.Shift),
+        Step<Binary<Add>>("add", "0000000 ----- ----- 000 ----- 0110011", InstructionFormat.R),
+        Step<Binary<Subtract>>("sub", "0100000 ----- ----- 000 ----- 0110011", InstructionFormat.R),
+        Step<Binary<ShiftLeft>>("sll", "0000000 ----- ----- 001 ----- 0110011", InstructionFormat.R),
+        Step<Binary<SetLess>>("slt", "0000000 ----- ----- 010 ----- 0110011", InstructionFormat.R),
+        Step<Binary<SetLessUnsigned>>("sltu", "0000000 ----- ----- 011 ----- 0110011", InstructionFormat.R),
+        Step<Binary<Xor>>("xor", "0000000 ----- ----- 100 ----- 0110011", InstructionFormat.R),
+        Step<Binary<ShiftRight>>("srl", "0000000 ----- ----- 101 ----- 0110011", InstructionFormat.R),
+        Step<Binary<ShiftRightArithmetic>>("sra", "0100000 ----- ----- 101 ----- 0110011", InstructionFormat.R),
+        Step<Binary<Or>>("or", "0000000 ----- ----- 110 ----- 0110011", InstructionFormat.R),
+        Step<Binary<And>>("and", "0000000 ----- ----- 111 ----- 0110011", InstructionFormat.R),
+        Step<Binary<AddWord>>("addw", "0000000 ----- ----- 000 ----- 0111011", InstructionFormat.R),
+        Step<Binary<SubtractWord>>("subw", "0100000 ----- ----- 000 ----- 0111011", InstructionFormat.R),
+        Step<Binary<ShiftLeftWord>>("sllw", "0000000 ----- ----- 001 ----- 0111011", InstructionFormat.R),
+        Step<Binary<ShiftRightWord>>("srlw", "0000000 ----- ----- 101 ----- 0111011", InstructionFormat.R),
+        Step<Binary<ShiftRightArithmeticWord>>("sraw", "0100000 ----- ----- 101 ----- 0111011", InstructionFormat.R),
         new("pause", "0000 0001 0000 00000 000 00000 0001111", InstructionFormat.System, &Execute.Pause, endsBlock: true),
         new("fence", "------------ ----- 000 ----- 0001111", InstructionFormat.System, &Execute.Fence),
         new("fence.i", "------------ ----- 001 ----- 0001111", InstructionFormat.System, &Execute.FenceI, endsBlock: true),
@@ -81,19 +81,19 @@ internal static unsafe class InstructionTable
         new("csrrci", "------------ ----- 111 ----- 1110011", InstructionFormat.Csr, &Execute.CsrClearImmediate, endsBlock: true),
 
         // RV32M, RV64M
-        new("mul", "0000001 ----- ----- 000 ----- 0110011", InstructionFormat.R, &Execute.Binary<Multiply>),
-        new("mulh", "0000001 ----- ----- 001 ----- 0110011", InstructionFormat.R, &Execute.Binary<MultiplyHigh>),
-        new("mulhsu", "0000001 ----- ----- 010 ----- 0110011", InstructionFormat.R, &Execute.Binary<MultiplyHighSignedUnsigned>),
-        new("mulhu", "0000001 ----- ----- 011 ----- 0110011", InstructionFormat.R, &Execute.Binary<MultiplyHighUnsigned>),
-        new("div", "0000001 ----- ----- 100 ----- 0110011", InstructionFormat.R, &Execute.Binary<Divide>),
-        new("divu", "0000001 ----- ----- 101 ----- 0110011", InstructionFormat.R, &Execute.Binary<DivideUnsigned>),
-        new("rem", "0000001 ----- ----- 110 ----- 0110011", InstructionFormat.R, &Execute.Binary<Remainder>),
-        new("remu", "0000001 ----- ----- 111 ----- 0110011", InstructionFormat.R, &Execute.Binary<RemainderUnsigned>),
-        new("mulw", "0000001 ----- ----- 000 ----- 0111011", InstructionFormat.R, &Execute.Binary<MultiplyWord>),
-        new("divw", "0000001 ----- ----- 100 ----- 0111011", InstructionFormat.R, &Execute.Binary<DivideWord>),
-        new("divuw", "0000001 ----- ----- 101 ----- 0111011", InstructionFormat.R, &Execute.Binary<DivideUnsignedWord>),
-        new("remw", "0000001 ----- ----- 110 ----- 0111011", InstructionFormat.R, &Execute.Binary<RemainderWord>),
-        new("remuw", "0000001 ----- ----- 111 ----- 0111011", InstructionFormat.R, &Execute.Binary<RemainderUnsignedWord>),
+        Step<Binary<Multiply>>("mul", "0000001 ----- ----- 000 ----- 0110011", InstructionFormat.R),
+        Step<Binary<MultiplyHigh>>("mulh", "0000001 ----- ----- 001 ----- 0110011", InstructionFormat.R),
+        Step<Binary<MultiplyHighSignedUnsigned>>("mulhsu", "0000001 ----- ----- 010 ----- 0110011", InstructionFormat.R),
+        Step<Binary<MultiplyHighUnsigned>>("mulhu", "0000001 ----- ----- 011 ----- 0110011", InstructionFormat.R),
+        Step<Binary<Divide>>("div", "0000001 ----- ----- 100 ----- 0110011", InstructionFormat.R),
+        Step<Binary<DivideUnsigned>>("divu", "0000001 ----- ----- 101 ----- 0110011", InstructionFormat.R),
+        Step<Binary<Remainder>>("rem", "0000001 ----- ----- 110 ----- 0110011", InstructionFormat.R),
+        Step<Binary<RemainderUnsigned>>("remu", "0000001 ----- ----- 111 ----- 0110011", InstructionFormat.R),
+        Step<Binary<MultiplyWord>>("mulw", "0000001 ----- ----- 000 ----- 0111011", InstructionFormat.R),
+        Step<Binary<DivideWord>>("divw", "0000001 ----- ----- 100 ----- 0111011", InstructionFormat.R),
+        Step<Binary<DivideUnsignedWord>>("divuw", "0000001 ----- ----- 101 ----- 0111011", InstructionFormat.R),
+        Step<Binary<RemainderWord>>("remw", "0000001 ----- ----- 110 ----- 0111011", InstructionFormat.R),
+        Step<Binary<RemainderUnsignedWord>>("remuw", "0000001 ----- ----- 111 ----- 0111011", InstructionFormat.R),
 
         // RV32A, RV64A (aq and rl ask for nothing more: harts run one after the other)
         new("lr.w", "00010 - - 00000 ----- 010 ----- 0101111", InstructionFormat.R, &Execute.LoadReserved<AtomicWord>),
@@ -184,9 +184,20 @@ internal static unsafe class InstructionTable
         new("fcvt.d.s", "0100001 00000 ----- --- ----- 1010011", InstructionFormat.FloatR, &Execute.FloatBinary<DoubleFromSingle>),
     ];
 
+    private static InstructionDefinition Step<T>(string name, string pattern, InstructionFormat format) where T : struct, IStep =>
+        new(name, pattern, format, &Execute.Step<T>) { Semantics = typeof(T) };
+
+    private static InstructionDefinition End<T>(string name, string pattern, InstructionFormat format) where T : struct, IBlockEnd =>
+        new(name, pattern, format, &Execute.End<T>, endsBlock: true) { Semantics = typeof(T) };
+
     // By bits 6:2, the major opcode.
     private static readonly InstructionDefinition[][] ByOpcode = Enumerable.Range(0, 32)
         .Select(opcode => All.Where(d => ((d.Match >> 2) & 31) == opcode).ToArray()).ToArray();
+
+    static InstructionTable()
+    {
+        foreach (InstructionDefinition definition in All) definition.PairNumber = FusedPairs.NumberOf(definition);
+    }
 
     /// <summary>The definition that a word matches; the illegal instruction when none does.</summary>
     public static InstructionDefinition Find(uint word)

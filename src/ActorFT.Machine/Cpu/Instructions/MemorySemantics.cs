@@ -119,51 +119,19 @@ internal readonly unsafe struct AtomicDoubleword : IAtomicWidth
 
 internal static unsafe partial class Execute
 {
-    /// <summary>Loads: the TLB hit inline, all else in <see cref="LoadSlow"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Load<T>(Hart h, Op* op) where T : struct, IAccess
-    {
-        ulong va = h.X(op->Rs1) + (ulong)(long)op->Imm;
-        TlbEntry* entry = h.ReadTlb + Tlb.Index(va);
-        if (entry->Tag != (va & T.TagMask))
-        {
-            LoadSlow<T>(h, op, va);
-            return;
-        }
-
-        h.X(op->Rd) = T.Read((byte*)((nint)va + entry->Addend));
-        Op* next = op + 1;
-        next->Run(h, next);
-    }
-
+    /// <summary>A load that misses the TLB, the rest of its block included.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void LoadSlow<T>(Hart h, Op* op, ulong va) where T : struct, IAccess
+    public static void LoadSlow<T>(Hart h, Op* op) where T : struct, IAccess
     {
-        AccessResult result = h.Load(op, va, T.WidthBytes, out ulong raw);
+        AccessResult result = h.Load(op, h.X(op->Rs1) + (ulong)(long)op->Imm, T.WidthBytes, out ulong raw);
         if (result == AccessResult.Raised) return;
         h.X(op->Rd) = T.Extend(raw);
         Continue(h, op, result);
     }
 
-    /// <summary>Stores: the TLB hit inline, all else in <see cref="StoreSlow"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Store<T>(Hart h, Op* op) where T : struct, IAccess
-    {
-        ulong va = h.X(op->Rs1) + (ulong)(long)op->Imm;
-        TlbEntry* entry = h.WriteTlb + Tlb.Index(va);
-        if (entry->Tag != (va & T.TagMask))
-        {
-            StoreSlow(h, op, va, T.WidthBytes, h.X(op->Rs2));
-            return;
-        }
-
-        T.Write((byte*)((nint)va + entry->Addend), h.X(op->Rs2));
-        Op* next = op + 1;
-        next->Run(h, next);
-    }
-
+    /// <summary>A store that misses the TLB, the rest of its block included.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void StoreSlow(Hart h, Op* op, ulong va, int widthBytes, ulong value)
+    public static void StoreSlow(Hart h, Op* op, ulong va, int widthBytes, ulong value)
     {
         AccessResult result = h.Store(op, va, widthBytes, value);
         if (result != AccessResult.Raised) Continue(h, op, result);
