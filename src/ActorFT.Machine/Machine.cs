@@ -47,7 +47,7 @@ public sealed partial class Machine : IMachine, IHartEnvironment, IMachineClock,
         _uart = new Uart16550(_plic.Line(MemoryMap.UartIrq), this);
         _rtc = new GoldfishRtc(this, _plic.Line(MemoryMap.RtcIrq), definition.StartWallClockNs);
         _harts = new Hart[definition.VcpuCount];
-        for (int i = 0; i < _harts.Length; i++) _harts[i] = new Hart(i, Memory, _derived, this) { ThrashCaches = _options.ThrashCaches };
+        for (int i = 0; i < _harts.Length; i++) _harts[i] = new Hart(i, Memory, _derived, this);
         _derived.Attach(_harts);
         _firmware = new SbiFirmware(_harts, Memory, _uart, what => _powerEvent ??= what);
 
@@ -128,7 +128,10 @@ public sealed partial class Machine : IMachine, IHartEnvironment, IMachineClock,
         if (Power != MachinePower.Running) return new QuantumResult(QuantumEnd.PowerOff, 0);
         Hart hart = _harts[vcpu];
         int quantum = Definition.QuantumInstructions;
-        return _options.ThrashCaches || _options.SplitQuanta ? RunInPieces(hart, quantum) : hart.RunQuantum(quantum);
+        if (!_options.ThrashCaches && !_options.SplitQuanta) return hart.RunQuantum(quantum);
+        bool disturb = RoundNumber % (ulong)_options.EveryRounds == 0;
+        hart.ThrashCaches = disturb && _options.ThrashCaches;
+        return disturb ? RunInPieces(hart, quantum) : hart.RunQuantum(quantum);
     }
 
     // Test options: the same quantum in pieces of 1, 38, 75, … instructions, with or without derived state between them.
@@ -138,7 +141,7 @@ public sealed partial class Machine : IMachine, IHartEnvironment, IMachineClock,
         QuantumResult result = default;
         while (used < quantum)
         {
-            if (_options.ThrashCaches && used == 0 && RoundNumber % 8 == 0) _derived.DropAll();
+            if (_options.ThrashCaches && used == 0 && RoundNumber / (ulong)_options.EveryRounds % 8 == 0) _derived.DropAll();
             else if (_options.ThrashCaches) _derived.DropTranslations();
             result = hart.Run(Math.Min(piece, quantum - used));
             used += result.Retired;

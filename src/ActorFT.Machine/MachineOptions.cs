@@ -11,4 +11,7 @@ public sealed record MachineOptions
 
     /// <summary>Run each quantum in pieces of varying length.</summary>
     public bool SplitQuanta { get; init; }
+
+    /// <summary>Do so in one of so many rounds only, so that a long run can be covered from end to end. 1 or more.</summary>
+    public int EveryRounds { get; init; } = 1;
 }

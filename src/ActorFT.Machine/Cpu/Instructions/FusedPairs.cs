@@ -128,6 +128,9 @@ internal static unsafe class FusedPairs
     public static byte NumberOf(InstructionDefinition definition) =>
         definition.Semantics is { } semantics ? s_numbers.GetValueOrDefault(semantics) : (byte)0;
 
+    /// <summary>Whether there is such a pair.</summary>
+    public static bool Contains(byte first, byte second) => s_handlers[first, second] != 0;
+
     /// <summary>The handler of a pair of numbers, or null.</summary>
     public static delegate*<Hart, Op*, void> Find(byte first, byte second) => (delegate*<Hart, Op*, void>)s_handlers[first, second];
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using ActorFT.Machine.Cpu.Translation;
 
@@ -11,7 +10,7 @@ internal unsafe interface IStep
     static abstract bool TryRun(Hart h, Op* op);
 
     /// <summary>Does what <see cref="TryRun"/> refused, and the rest of the block.</summary>
-    static virtual void RunSlow(Hart h, Op* op) => throw new UnreachableException();
+    static virtual void RunSlow(Hart h, Op* op) => throw new InvalidOperationException("An instruction without a slow path took it.");
 }
 
 /// <summary>An instruction that sets the program counter, by which its block ends.</summary>
