@@ -33,22 +33,32 @@ internal static class MachineBackEndOpening
     public static INicBackEnd OpenNic(MachineConfig machine, NicConfig nic)
     {
         if (nic.TapName.Length == 0) return new NullNic();
+        TapOptions options = new()
+        {
+            Name = nic.TapName,
+            MtuBytes = nic.MtuBytes,
+            Bridge = nic.Bridge,
+            Uplink = nic.Uplink,
+            ProbeTarget = nic.ProbeTarget,
+            ProbeIntervalMs = (int)nic.ProbeInterval.TotalMilliseconds,
+            ProbeMissesAllowed = nic.ProbeMissesAllowed,
+        };
         try
         {
-            return TapDevice.Open(new TapOptions
-            {
-                Name = nic.TapName,
-                MtuBytes = nic.MtuBytes,
-                Bridge = nic.Bridge,
-                Uplink = nic.Uplink,
-                ProbeTarget = nic.ProbeTarget,
-                ProbeIntervalMs = (int)nic.ProbeInterval.TotalMilliseconds,
-                ProbeMissesAllowed = nic.ProbeMissesAllowed,
-            });
+            options.Validate();
         }
         catch (NetworkConfigurationException e)
         {
             throw new OperatorException($"Machine {machine.Name}, NIC {nic.Name}: {e.Message}", e);
+        }
+
+        try
+        {
+            return TapDevice.Open(options);
+        }
+        catch (NetworkConfigurationException e)
+        {
+            throw new EnvironmentException($"Machine {machine.Name}, NIC {nic.Name}: {e.Message}", e); // this host does not allow it, or lacks it
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

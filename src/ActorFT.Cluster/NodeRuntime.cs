@@ -144,7 +144,11 @@ public sealed class NodeRuntime : IAsyncDisposable
             {
                 Images = images,
                 Nics = nics,
-                NicRouting = [.. machine.Nics.Select(nic => new NicRoutingSettings { ReturnAfterNs = (ulong)nic.ReturnAfter.Ticks * 100 })],
+                NicRouting = [.. machine.Nics.Select(nic => new NicRoutingSettings
+                {
+                    ReturnAfterNs = (ulong)nic.ReturnAfter.Ticks * 100,
+                    DoubtAfterNs = node.Lockstep.PreferredWithoutArbiter == node.Name ? ulong.MaxValue : node.Lockstep.SilenceNs / 3 * 2,
+                })],
                 OpenNic = i => MachineBackEndOpening.OpenNic(machine, machine.Nics[i]),
                 ConsolePath = machine.Console.Kind == ConsoleKind.File ? machine.Console.Path : null,
                 TermPath = termPath,

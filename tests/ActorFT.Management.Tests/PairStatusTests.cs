@@ -50,6 +50,17 @@ public sealed class PairStatusTests
         Assert.Contains(status.Problems, one => status.Summary.Contains(one, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("nic", "NIC lan: Failed, no carrier (on server-a)")]
+    [InlineData("disk", "disk root: Failed, input/output error (on server-b)")]
+    public void A_machine_with_a_failed_part_is_degraded_and_still_protected(string fault, string reason)
+    {
+        PairStatus status = Build(Break(fault));
+        MachineView machine = Assert.Single(status.Machines);
+        Assert.Equal((ComponentState.Degraded, reason, true), (machine.State, machine.Reason, machine.Protected));
+        Assert.Single(status.Problems); // told once
+    }
+
     private static (NodeStatus, long)[] Break(string fault)
     {
         MachineStatus leading = Statuses.Replica("Leading"), following = Statuses.Replica("Following");

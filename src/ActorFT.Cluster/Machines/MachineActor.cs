@@ -177,7 +177,7 @@ public sealed class MachineActor : UntypedActor
     }
 
     private static async Task<MachineStatus> Collect(Task<MachineStatus> replica, Task<DiskStatus>[] disks, Task<NicStatus>[] nics) =>
-        await replica.ConfigureAwait(false) with { Disks = await Task.WhenAll(disks).ConfigureAwait(false), Nics = await Task.WhenAll(nics).ConfigureAwait(false) };
+        (await replica.ConfigureAwait(false)).WithParts(await Task.WhenAll(disks).ConfigureAwait(false), await Task.WhenAll(nics).ConfigureAwait(false));
 
     private MachineStatus Unknown(Exception error) => new()
     {

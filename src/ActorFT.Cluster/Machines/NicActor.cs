@@ -247,7 +247,7 @@ public sealed class NicActor : UntypedActor, IWithTimers
             _ => ComponentState.Failed,
         };
         string[] parts = [_outOfService, link.Reason, way, _reopenRefusal];
-        return (state, string.Join(' ', parts.Where(part => part.Length != 0)));
+        return (state, string.Join(' ', parts.Where(part => part.Length != 0)).TrimEnd('.'));
     }
 
     /// <inheritdoc/>

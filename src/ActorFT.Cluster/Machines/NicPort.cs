@@ -15,6 +15,12 @@ public sealed class NicPort : IDisposable
     /// <summary>Frames on their way to the coordinator, at most; more are dropped and counted, as a NIC without descriptors would.</summary>
     private const int MaxWaitingFrames = 1024;
 
+    /// <summary>Frames kept while it is in doubt who leads, at most; more are dropped and counted.</summary>
+    private const int MaxDoubtfulFrames = 256;
+
+    /// <summary>While frames leave, the follower is asked no more often than this.</summary>
+    private const ulong AskIntervalNs = 10_000_000;
+
     private readonly int _index;
     private readonly byte[] _macAddress;
     private readonly NicRouting _routing;
@@ -24,6 +30,8 @@ public sealed class NicPort : IDisposable
     private INicBackEnd _backEnd;
     private NicRoute _applied = NicRoute.Closed;
     private bool _isAnnounced; // the way that is applied
+    private readonly Queue<byte[]> _doubtful = [];
+    private ulong _beatNs;
     private int _waitingFrames;
     private long _sentByPeer, _receivedByPeer, _dropped;
     private bool _isOutOfService;
@@ -130,6 +138,8 @@ public sealed class NicPort : IDisposable
                 ulong now = Now;
                 _routing.Hear(beat, now);
                 Apply(now);
+                // An answer at once: the leader's certainty must not hang on timers of a busy host.
+                if (_routing.Role == NicRole.Following && beat.Role == NicRole.Leading) SendBeat(now);
                 return;
             }
 
@@ -241,6 +251,15 @@ public sealed class NicPort : IDisposable
         }
 
         if (isNew || isDue) RouteChanged(route);
+        if (_doubtful.Count != 0 && !_routing.IsInDoubt(now)) PassDoubtful(route);
+    }
+
+    // The follower followed all the while, or a claim was won: they leave. Or this server leads no more: they must not.
+    private void PassDoubtful(NicRoute route)
+    {
+        if (route is not (NicRoute.Own or NicRoute.Peer)) Interlocked.Add(ref _dropped, _doubtful.Count);
+        while (_doubtful.TryDequeue(out byte[]? frame))
+            if (route is NicRoute.Own or NicRoute.Peer) PassBy(route, frame);
     }
 
     private void PassAnnouncement()
@@ -250,10 +269,27 @@ public sealed class NicPort : IDisposable
 
     private void PassOut(ReadOnlySpan<byte> frame)
     {
-        Apply(Now);
-        if (_applied == NicRoute.Own) _backEnd.TrySend(frame);
-        else if (_applied == NicRoute.Peer && SendToPeer(NicWire.Kind.FrameOut, frame)) Interlocked.Increment(ref _sentByPeer);
-        else if (_applied != NicRoute.Peer) Interlocked.Increment(ref _dropped);
+        ulong now = Now;
+        Apply(now);
+        if (_applied == NicRoute.Own && _routing.ShouldAsk(now))
+        {
+            if (now - _beatNs >= AskIntervalNs) SendBeat(now);
+            if (_routing.IsInDoubt(now))
+            {
+                if (_doubtful.Count < MaxDoubtfulFrames) _doubtful.Enqueue(frame.ToArray());
+                else Interlocked.Increment(ref _dropped);
+                return;
+            }
+        }
+
+        PassBy(_applied, frame);
+    }
+
+    private void PassBy(NicRoute route, ReadOnlySpan<byte> frame)
+    {
+        if (route == NicRoute.Own) _backEnd.TrySend(frame);
+        else if (route == NicRoute.Peer && SendToPeer(NicWire.Kind.FrameOut, frame)) Interlocked.Increment(ref _sentByPeer);
+        else if (route != NicRoute.Peer) Interlocked.Increment(ref _dropped);
     }
 
     private void PassForLeader(ReadOnlySpan<byte> frame)
@@ -287,6 +323,7 @@ public sealed class NicPort : IDisposable
     // On every path: a beat is small, and the first to arrive counts.
     private void SendBeat(ulong now)
     {
+        _beatNs = now;
         Span<byte> message = stackalloc byte[NicWire.BeatBytes];
         NicWire.WriteBeat(message, _index, _routing.MakeBeat(now));
         _link.TrySend(message, default, onEveryPath: true);

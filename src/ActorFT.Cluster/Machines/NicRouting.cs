@@ -26,6 +26,12 @@ public sealed record NicRoutingSettings
     /// <summary>Time between two beats, at most.</summary>
     public ulong BeatNs { get; init; } = 100_000_000;
 
+    /// <summary>
+    /// A follower whose latest word answers one of ours that is older than this may have claimed: below the silence after which it does
+    /// (<c>lockstep.silence</c>). <see cref="ulong.MaxValue"/>: this server may lead without being sure of it (on-no-arbiter).
+    /// </summary>
+    public ulong DoubtAfterNs { get; init; } = 400_000_000;
+
     /// <summary>How long a permission lasts, from the moment that its receiver asked.</summary>
     public ulong LeaseNs { get; init; } = 1_000_000_000;
 }
@@ -46,9 +52,6 @@ public sealed record NicRoutingSettings
 /// </summary>
 public sealed class NicRouting(NicRoutingSettings settings)
 {
-    /// <summary>A follower that was not heard for so many beats may have claimed the next term.</summary>
-    private const ulong QuietBeats = 4;
-
     private NicRole _role;
     private ulong _term;
     private bool _isOwnGood = true, _isProven;
@@ -59,6 +62,7 @@ public sealed class NicRouting(NicRoutingSettings settings)
     private ulong _leaseEndsNs;      // leading: when the peer has certainly shut
     private ulong _askedToShutNs;    // leading: the stamp of the first beat that ended the permission
     private ulong _mayProxyUntilNs;  // following
+    private ulong _followedAtNs;     // leading: the latest stamp of ours that the follower of this term has answered
 
     /// <summary>The role last set.</summary>
     public NicRole Role => _role;
@@ -80,7 +84,7 @@ public sealed class NicRouting(NicRoutingSettings settings)
         (_role, _term, _mayProxyUntilNs) = (role, term, 0);
         // A permission of an earlier term of ours must have ended first.
         (_leaderRoute, _askedToShutNs) = (nowNs < _leaseEndsNs ? NicRoute.Returning : NicRoute.Own, nowNs);
-        _isProven = true; // the claim was just won
+        (_isProven, _followedAtNs) = (true, 0); // the claim was just won
         Decide(nowNs);
     }
 
@@ -101,6 +105,7 @@ public sealed class NicRouting(NicRoutingSettings settings)
         _peerTerm = Math.Max(_peerTerm, beat.Term);
         _peer = beat;
         _peerHeardNs = nowNs;
+        if (_role == NicRole.Leading && IsPeerFollowingMe && beat.EchoNs <= nowNs) _followedAtNs = Math.Max(_followedAtNs, beat.EchoNs);
         bool isMyLeader = _role == NicRole.Following && beat.Role == NicRole.Leading && beat.Term == _term;
         // An echo that lies ahead is of another run of this host's clock.
         if (isMyLeader) _mayProxyUntilNs = beat.UsesPeer && beat.EchoNs != 0 && beat.EchoNs <= nowNs ? beat.EchoNs + settings.LeaseNs : 0;
@@ -133,6 +138,15 @@ public sealed class NicRouting(NicRoutingSettings settings)
         _peer is { Role: NicRole.Following, IsGood: true } && _peer.Term == _term && nowNs - _peerHeardNs < settings.LeaseNs;
 
     /// <summary>
+    /// Leading: the follower of this term has not answered for so long that it may lead by now. What it acknowledged earlier may still arrive
+    /// (a cable that was cut and healed brings old words first), and frees outputs that must not leave here any more.
+    /// </summary>
+    public bool IsInDoubt(ulong nowNs) => _role == NicRole.Leading && _followedAtNs != 0 && nowNs - _followedAtNs >= settings.DoubtAfterNs;
+
+    /// <summary>Leading: well before a doubt, the follower is asked for a word.</summary>
+    public bool ShouldAsk(ulong nowNs) => _role == NicRole.Leading && _followedAtNs != 0 && nowNs - _followedAtNs >= settings.DoubtAfterNs / 2;
+
+    /// <summary>
     /// Leading: whether the machine's address may be announced. Through the peer always: its own term and lease decide. Through the own NIC
     /// only while it is certain that the other server does not lead: by a claim just won, or by the follower's own word. A leader that was
     /// cut off comes back to its own NIC without either, before it is fenced; what it announced would take the survivor's frames away.
@@ -140,7 +154,7 @@ public sealed class NicRouting(NicRoutingSettings settings)
     public bool MayAnnounce(ulong nowNs)
     {
         NicRoute route = Route(nowNs);
-        if (route == NicRoute.Own) return _isProven && !(IsPeerFollowingMe && nowNs - _peerHeardNs >= QuietBeats * settings.BeatNs);
+        if (route == NicRoute.Own) return _isProven && !IsInDoubt(nowNs);
         return _role == NicRole.Leading && route == NicRoute.Peer;
     }
 

@@ -128,6 +128,17 @@ public sealed record MachineStatus
     public DiskStatus[] Disks { get; init; } = [];
     /// <summary>This server's NICs.</summary>
     public NicStatus[] Nics { get; init; } = [];
+
+    /// <summary>With this server's parts; a replica that is otherwise good is Degraded by a part that is not.</summary>
+    public MachineStatus WithParts(DiskStatus[] disks, NicStatus[] nics)
+    {
+        MachineStatus built = this with { Disks = disks, Nics = nics };
+        return State == ComponentState.Good && built.FirstBadPart is { Length: > 0 } bad ? built with { State = ComponentState.Degraded, Reason = bad } : built;
+    }
+
+    /// <summary>The first disk or NIC that is not Good, with its reason; empty when all are.</summary>
+    public string FirstBadPart => Disks.Where(disk => disk.State != ComponentState.Good).Select(disk => $"disk {disk.Name}: {disk.State}, {disk.Reason}")
+        .Concat(Nics.Where(nic => nic.State != ComponentState.Good).Select(nic => $"NIC {nic.Name}: {nic.State}, {nic.Reason}")).FirstOrDefault() ?? "";
 }
 
 /// <summary>Progress of a state transfer.</summary>

@@ -51,6 +51,7 @@ internal static class PairJudge
                 yield return new(PairHealth.Failed, problem, $"Find out from its console why {machine.Name} failed (actorft console {machine.Name}).");
             else if (!machine.IsRunning)
                 yield return new(PairHealth.Degraded, problem, $"If {machine.Name} was not meant to shut down, its console says why it did (actorft console {machine.Name}).");
+            else if (machine is { Protected: true, State: ComponentState.Degraded }) continue; // the part's own finding says it
             else if (machine.State != ComponentState.Good) yield return new(PairHealth.Degraded, problem, ExposedStep(status, machine));
         }
     }

@@ -117,7 +117,10 @@ public static class PairStatusBuilder
         if (!leader.Status.Protected && (rebuilding is not null || leader.Status.Resync is not null))
             return (ComponentState.Rebuilding, $"exposed while the other server is made equal{Detail(rebuilding?.Status.Reason ?? leader.Status.Detail)}");
         if (!leader.Status.Protected) return (ComponentState.Degraded, leader.Status.Reason.Length != 0 ? leader.Status.Reason : $"exposed{Detail(leader.Status.Detail)}");
-        return leader.Status.State == ComponentState.Good ? (ComponentState.Good, "") : (leader.Status.State, leader.Status.Reason);
+        // Protected, with a part of a server's not good: the machine goes on by the other server's, for now.
+        string part = replicas.Where(replica => replica.IsCurrent && replica.Status.FirstBadPart.Length != 0).Select(replica => $"{replica.Status.FirstBadPart} (on {replica.Server})").FirstOrDefault() ?? "";
+        if (leader.Status.State == ComponentState.Good && part.Length != 0) return (ComponentState.Degraded, part);
+        return leader.Status.State == ComponentState.Good ? (ComponentState.Good, "") : (leader.Status.State, part.Length != 0 ? part : leader.Status.Reason);
     }
 
     private static (ComponentState, string) Leaderless(Subject subject, ReplicaView[] replicas)

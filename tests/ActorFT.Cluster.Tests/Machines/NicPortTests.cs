@@ -69,18 +69,21 @@ public sealed class NicPortTests
         public List<byte[]> Delivered { get; } = [];
         public NicPort Port { get; }
 
-        public Side(ulong returnAfterNs)
+        public Side(ulong doubtAfterNs)
         {
-            Port = new NicPort(0, s_mac, BackEnd, new NicRoutingSettings { ReturnAfterNs = returnAfterNs }, Out);
+            Port = new NicPort(0, s_mac, BackEnd, new NicRoutingSettings { ReturnAfterNs = 0, DoubtAfterNs = doubtAfterNs }, Out);
             Port.Deliver = frame => Delivered.Add(frame.ToArray());
         }
     }
+
+    // Doubt by the clock only where a test wants it: the others may run on a host that stands still for a while.
+    private const ulong DoubtAfterNs = 50_000_000;
 
     private readonly Side _leader, _follower;
 
     public NicPortTests()
     {
-        (_leader, _follower) = (new Side(0), new Side(0));
+        (_leader, _follower) = (new Side(ulong.MaxValue), new Side(ulong.MaxValue));
         _leader.Port.SetRole(NicRole.Leading, Term);
         _follower.Port.SetRole(NicRole.Following, Term);
         Carry();
@@ -256,6 +259,62 @@ public sealed class NicPortTests
 
         _leader.Port.SetRole(NicRole.Leading, Term + 2); // a claim won
         Assert.NotEmpty(_leader.BackEnd.Sent);
+    }
+
+    // A leader whose follower is silent for longer than the doubt takes, and a frame that it sends then.
+    private static (Side Leader, Side Follower) InDoubt()
+    {
+        (Side leader, Side follower) = (new Side(DoubtAfterNs), new Side(DoubtAfterNs));
+        leader.Port.SetRole(NicRole.Leading, Term);
+        follower.Port.SetRole(NicRole.Following, Term);
+        for (int i = 0; i < 2; i++) Talk(leader, follower);
+        leader.BackEnd.Sent.Clear();
+        ulong begun = MonotonicClock.NowNs;
+        SpinWait.SpinUntil(() => MonotonicClock.NowNs - begun > DoubtAfterNs);
+        leader.Port.Send(s_frame);
+        Assert.Empty(leader.BackEnd.Sent);
+        return (leader, follower);
+    }
+
+    [Fact]
+    public void FrameOfALeaderInDoubt_Leaves_WhenTheFollowerAnswers()
+    {
+        (Side leader, Side follower) = InDoubt();
+        Assert.NotEmpty(leader.Out.Messages); // it asked by itself
+        // A host that stands still makes answers old: then the next one does it.
+        Assert.True(SpinWait.SpinUntil(() =>
+        {
+            Talk(leader, follower);
+            return leader.BackEnd.Sent.Any(sent => sent.AsSpan().SequenceEqual(s_frame));
+        }, TimeSpan.FromSeconds(30)));
+    }
+
+    // The leader beats, the follower answers at once.
+    private static void Talk(Side leader, Side follower)
+    {
+        leader.Port.Tick();
+        while (leader.Out.Messages.TryDequeue(out byte[]? toFollower)) follower.Port.OnPeerMessage(toFollower);
+        while (follower.Out.Messages.TryDequeue(out byte[]? toLeader)) leader.Port.OnPeerMessage(toLeader);
+    }
+
+    [Fact]
+    public void FrameOfALeaderInDoubt_Leaves_WhenAClaimIsWon()
+    {
+        (Side leader, _) = InDoubt();
+        leader.Port.SetRole(NicRole.Leading, Term + 1);
+        Assert.Contains(s_frame, leader.BackEnd.Sent);
+    }
+
+    [Fact]
+    public void FrameOfALeaderInDoubt_NeverLeaves_WhenTheOtherServerLeads()
+    {
+        (Side leader, Side follower) = InDoubt();
+        follower.Port.SetRole(NicRole.Leading, Term + 1);
+        follower.Port.Tick();
+        while (follower.Out.Messages.TryDequeue(out byte[]? toLeader)) leader.Port.OnPeerMessage(toLeader);
+        leader.Port.SetRole(NicRole.None, 0);
+        Assert.Empty(leader.BackEnd.Sent);
+        Assert.Equal(1, leader.Port.Counters.Dropped);
     }
 
     [Fact]

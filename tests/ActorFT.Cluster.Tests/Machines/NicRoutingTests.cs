@@ -200,11 +200,31 @@ public sealed class NicRoutingTests
     public void LeaderWhoseFollowerFellSilent_RepeatsNoAnnouncement()
     {
         Lead(_a, _b);
-        _now += 390 * Ms;
+        _now += 380 * Ms;
         Assert.True(MayAnnounce(_a));
         _now += 20 * Ms;
         Assert.Equal(NicRoute.Own, _a.Route(_now));
         Assert.False(MayAnnounce(_a)); // the follower may have claimed
+    }
+
+    [Fact]
+    public void SilentFollower_PutsTheLeaderInDoubt_UntilItAnswersSomethingRecent_OrAClaimIsWon()
+    {
+        Lead(_a, _b);
+        NicBeat old = _b.Beat(_now); // under way when the cable was cut
+        _now += 380 * Ms;
+        Assert.True(_a.Routing.ShouldAsk(_a.At(_now)));
+        Assert.False(_a.Routing.IsInDoubt(_a.At(_now)));
+        _now += 20 * Ms;
+        Assert.True(_a.Routing.IsInDoubt(_a.At(_now)));
+        _a.Hear(old, _now); // the healed cable brings it
+        Assert.True(_a.Routing.IsInDoubt(_a.At(_now)));
+        Exchange();
+        Assert.False(_a.Routing.IsInDoubt(_a.At(_now)));
+
+        _now += 500 * Ms;
+        _a.Routing.SetRole(NicRole.Leading, Term + 1, _a.At(_now));
+        Assert.False(_a.Routing.IsInDoubt(_a.At(_now)));
     }
 
     [Fact]

@@ -53,7 +53,7 @@ public sealed class ConnectionTests(ITestOutputHelper output)
     {
         pair.Lab("sniff", "start", "--mac", LabPair.MachineMac);
         _leader = pair.WaitUntilProtected();
-        using Conversation conversation = new(pair, LabPair.MachineAddress + ":7777");
+        using Conversation conversation = new(pair, LabPair.MachineAddress + ":7777", output.WriteLine);
         conversation.GoesOn("before any fault");
         foreach (string kind in episodes)
         {

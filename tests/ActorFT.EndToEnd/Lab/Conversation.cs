@@ -12,14 +12,16 @@ namespace ActorFT.EndToEnd.Lab;
 internal sealed class Conversation : IDisposable
 {
     private readonly LabPair _pair;
+    private readonly Action<string> _tell;
     private readonly Process _process;
     private readonly string _file;
     private readonly List<long> _tookNs = [];
     private long _read;
     private readonly Task<string> _errors, _output;
 
-    public Conversation(LabPair pair, string service)
+    public Conversation(LabPair pair, string service, Action<string> tell)
     {
+        _tell = tell;
         _pair = pair;
         _file = pair.PathOf("conversation.tsv");
         _process = pair.Run("client", "dotnet", LabPair.LabTool, "converse", service, "--output", _file, "--interval-ms", "5", "--patience-s", "120");
@@ -58,7 +60,7 @@ internal sealed class Conversation : IDisposable
         {
             Assert.False(_process.HasExited, $"{what}: the connection ended: {(_process.HasExited ? _errors.GetAwaiter().GetResult() : "")}");
             return Count >= before + more;
-        }, $"{more} responses after {before} ({what})");
+        }, $"{more} responses after {before} ({what})", _tell);
     }
 
     /// <summary>The longest time that one response took, in ms, from the response after <paramref name="from"/> on.</summary>

@@ -9,7 +9,10 @@ public sealed class LabFactAttribute : FactAttribute
 {
     private static readonly Lazy<string?> s_missing = new(Find);
 
-    public LabFactAttribute() => Skip = s_missing.Value;
+    public LabFactAttribute() => Skip = Missing;
+
+    /// <summary>What this host lacks; null for nothing.</summary>
+    internal static string? Missing => s_missing.Value;
 
     private static string? Find()
     {
@@ -24,4 +27,11 @@ public sealed class LabFactAttribute : FactAttribute
             return "needs the command 'unshare' (package util-linux)";
         }
     }
+}
+
+/// <summary>A theory that needs the lab.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class LabTheoryAttribute : TheoryAttribute
+{
+    public LabTheoryAttribute() => Skip = LabFactAttribute.Missing;
 }

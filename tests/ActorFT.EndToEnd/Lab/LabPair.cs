@@ -14,6 +14,8 @@ internal sealed class LabPair : IDisposable
     /// <summary>Bound for whatever the pair does by itself: boots, transfers, claims, on a busy host.</summary>
     public const double BoundSeconds = 180;
 
+    private const double UnusualSeconds = 4;
+
     private readonly TemporaryFolder _folder = new();
     private readonly string _lab, _configs, _token;
 
@@ -89,12 +91,19 @@ internal sealed class LabPair : IDisposable
 
     public void WaitUntilSaid(string role, string kind, int before) => Until(() => CountOf(role, kind) > before, $"{role} to say [{kind}]");
 
-    /// <summary>Waits for something that the pair does by itself.</summary>
-    public void Until(Func<bool> condition, string what)
+    /// <summary>Waits for something that the pair does by itself. What lasts is told with the pair's own status at that time.</summary>
+    public void Until(Func<bool> condition, string what, Action<string>? tell = null)
     {
         long started = Stopwatch.GetTimestamp();
         while (!condition())
         {
+            if (tell is not null && Stopwatch.GetElapsedTime(started).TotalSeconds > UnusualSeconds)
+            {
+                CommandResult status = Operate("status", "--output", "json");
+                tell($"{DateTime.UtcNow:HH:mm:ss.fff}: {UnusualSeconds} s already for {what}: {status.Output}{status.Errors}");
+                tell = null;
+            }
+
             // Each look reads files or starts processes: not as fast as it goes.
             if (Stopwatch.GetElapsedTime(started).TotalSeconds > BoundSeconds) throw new TimeoutException($"Waited {BoundSeconds} s for {what}; the logs are:\n{AllLogs}");
             Thread.Sleep(20);
