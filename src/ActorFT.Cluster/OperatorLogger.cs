@@ -10,17 +10,27 @@ namespace ActorFT.Cluster;
 /// </summary>
 public sealed class OperatorLogger : UntypedActor
 {
-    /// <summary>Where lines go; must not wait. Akka makes loggers itself, so this is the process's.</summary>
-    public static Action<string> Sink { get; set; } = Console.Error.WriteLine;
-
     /// <inheritdoc/>
     protected override void OnReceive(object message)
     {
         switch (message)
         {
             case InitializeLogger: Sender.Tell(new LoggerInitialized()); break;
-            case LogEvent one when !IsAboutAnAbsentNode(one): Sink(Line(one)); break;
+            case LogEvent one: Write(one, IsAboutAnAbsentNode(one)); break;
         }
+    }
+
+    /// <summary>Where events go; must not wait. Akka makes loggers itself, so this is the process's. Second: whether it is about an absent node.</summary>
+    public static Action<LogEvent, bool> Write { get; set; } = (one, isAboutAnAbsentNode) =>
+    {
+        if (!isAboutAnAbsentNode) Console.Error.WriteLine(Line(one));
+    };
+
+    /// <summary>An event's sentence.</summary>
+    public static string Sentence(LogEvent one)
+    {
+        string cause = one.Cause is { } exception ? $" ({exception.GetType().Name}: {exception.Message})" : "";
+        return $"{one.Message}{cause}".ReplaceLineEndings(" ");
     }
 
     /// <summary>Whether an event only says that another node cannot be reached.</summary>
@@ -31,8 +41,6 @@ public sealed class OperatorLogger : UntypedActor
     /// <summary>An event as one line.</summary>
     internal static string Line(LogEvent one)
     {
-        string cause = one.Cause is { } exception ? $" ({exception.GetType().Name}: {exception.Message})" : "";
-        string text = $"{one.Message}{cause}".ReplaceLineEndings(" ");
-        return string.Create(CultureInfo.InvariantCulture, $"{one.Timestamp.ToUniversalTime():yyyy-MM-ddTHH:mm:ss.fffZ} akka {one.LogLevel().ToString().Replace("Level", "", StringComparison.Ordinal).ToLowerInvariant()}: {text}");
+        return string.Create(CultureInfo.InvariantCulture, $"{one.Timestamp.ToUniversalTime():yyyy-MM-ddTHH:mm:ss.fffZ} akka {one.LogLevel().ToString().Replace("Level", "", StringComparison.Ordinal).ToLowerInvariant()}: {Sentence(one)}");
     }
 }

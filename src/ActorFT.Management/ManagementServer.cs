@@ -29,6 +29,9 @@ public sealed class ManagementServer : IAsyncDisposable
     /// <summary>Bytes of a request's body.</summary>
     public const int MaxBodyBytes = 64 * 1024;
 
+    /// <summary>Requests a second that are answered, all clients together; whoever has the token is answered beyond it.</summary>
+    public const int MaxRequestsPerSecond = 200;
+
     private readonly WebApplication _app;
     private readonly NodeMetrics _metrics;
     private readonly StreamHost _streams;
@@ -64,7 +67,7 @@ public sealed class ManagementServer : IAsyncDisposable
         NodeMetrics metrics = new(gateway);
         StreamHost streams = new(gateway.System, app.Lifetime.ApplicationStopping);
         IActorRef feed = gateway.System.ActorOf(EventFeedActor.Props(gateway));
-        Guard(app, address, log);
+        Guard(app, address, gate, log);
         app.Use(async (context, next) =>
         {
             if (context.Request.Path == "/metrics") await gateway.GetStatusAsync().ConfigureAwait(false); // instruments read the latest
@@ -138,14 +141,20 @@ public sealed class ManagementServer : IAsyncDisposable
             .AddMeter(NodeMetrics.MeterName, ClusterMeters.Name)
             .AddView("actorft.output.hold", new ExplicitBucketHistogramConfiguration
             {
-                Boundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+                Boundaries = [0.0001, 0.00025, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1, 5],
             })
             .AddPrometheusExporter());
         return builder.Build();
     }
 
     // Before every route: who may ask, what every answer carries, and that no mistake here is more than a 500.
-    private static void Guard(WebApplication app, IPEndPoint address, Action<string> log) => app.Use(async (context, next) =>
+    private static void Guard(WebApplication app, IPEndPoint address, TokenGate gate, Action<string> log)
+    {
+        RequestBudget budget = new(MaxRequestsPerSecond, 2 * MaxRequestsPerSecond, () => Environment.TickCount64);
+        app.Use((context, next) => GuardAsync(context, next, address, gate, budget, log));
+    }
+
+    private static async Task GuardAsync(HttpContext context, RequestDelegate next, IPEndPoint address, TokenGate gate, RequestBudget budget, Action<string> log)
     {
         IHeaderDictionary headers = context.Response.Headers;
         headers.CacheControl = "no-store";
@@ -155,6 +164,13 @@ public sealed class ManagementServer : IAsyncDisposable
         {
             // A page on the web that points a name of its own at 127.0.0.1 must not read this (DNS rebinding).
             await Answers.Refuse(421, "This endpoint answers to localhost and IP addresses only.").ExecuteAsync(context).ConfigureAwait(false);
+            return;
+        }
+
+        if (!budget.TryTake() && !gate.IsHeldBy(context))
+        {
+            headers.RetryAfter = "1";
+            await Answers.Refuse(503, $"This node answers {MaxRequestsPerSecond} requests a second, and they are used up; ask again in a second, or with the token.").ExecuteAsync(context).ConfigureAwait(false);
             return;
         }
 
@@ -177,7 +193,7 @@ public sealed class ManagementServer : IAsyncDisposable
             log($"HTTP {context.Request.Method} {context.Request.Path}: {e.GetType().Name}: {e.Message}");
             await Answers.Refuse(500, "The request met a mistake in this program; the node's log tells more.").ExecuteAsync(context).ConfigureAwait(false);
         }
-    });
+    }
 
     private static bool IsLocalName(string host) => host is "localhost" || IPAddress.TryParse(host.Trim('[', ']'), out _);
 

@@ -156,14 +156,41 @@ public sealed class NodeGateway
         }
     }
 
-    /// <summary>The latest faults of all nodes in reach, oldest first, and how many nodes did not answer.</summary>
+    /// <summary>Entries that are asked for at most.</summary>
+    public const int MaxHistory = 500;
+
+    private Task<FaultProtocol.History?[]>? _others;
+    private long _othersAt;
+
+    /// <summary>
+    /// The latest faults of all nodes in reach, oldest first, and how many nodes did not answer. This node is asked each time; the others, whose entries come here
+    /// by themselves, once however many ask at a time.
+    /// </summary>
     public async Task<(FaultProtocol.Entry[] Entries, int Missing)> GetHistoryAsync(int limit)
     {
-        Task<FaultProtocol.History?>[] asked = [HistoryOf(Faults, limit), .. OtherFaultManagers.Select(other => HistoryOf(other, limit))];
-        FaultProtocol.History?[] answers = await Task.WhenAll(asked).ConfigureAwait(false);
+        Task<FaultProtocol.History?[]> others;
+        lock (_lock)
+        {
+            if (_others is null || (_others.IsCompleted && Environment.TickCount64 - _othersAt >= RefreshMs))
+            {
+                _others = AskOthersAsync();
+                _othersAt = Environment.TickCount64;
+            }
+
+            others = _others;
+        }
+
+        Task<FaultProtocol.History?> own = HistoryOf(Faults, MaxHistory);
+        FaultProtocol.History?[] answers = [.. await others.ConfigureAwait(false), await own.ConfigureAwait(false)];
         IEnumerable<FaultProtocol.Entry> all = answers.Where(answer => answer is not null).SelectMany(answer => answer!.Entries)
             .GroupBy(entry => entry.Id).Select(words => words.MaxBy(entry => entry.Revision)!).OrderBy(entry => entry.AtUnixMs).TakeLast(limit);
         return ([.. all], answers.Count(answer => answer is null));
+    }
+
+    private async Task<FaultProtocol.History?[]> AskOthersAsync()
+    {
+        await Task.Yield();
+        return await Task.WhenAll(OtherFaultManagers.Select(other => HistoryOf(other, MaxHistory))).ConfigureAwait(false);
     }
 
     private static async Task<FaultProtocol.History?> HistoryOf(ICanTell manager, int limit)

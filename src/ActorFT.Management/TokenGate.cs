@@ -44,10 +44,20 @@ public sealed class TokenGate
             return Answers.Refuse(401, "A change needs the header \"Authorization: Bearer TOKEN\" with the token of this node's token file.");
         }
 
-        // Hashes are of one length, so the time tells neither the token's content nor its length.
-        byte[] sent = SHA256.HashData(Encoding.UTF8.GetBytes(header[Scheme.Length..].Trim())), right = SHA256.HashData(Encoding.UTF8.GetBytes(expected));
-        return CryptographicOperations.FixedTimeEquals(sent, right) ? null : Answers.Refuse(403, "The token is not the one in this node's token file.");
+        return IsRight(header[Scheme.Length..], expected) ? null : Answers.Refuse(403, "The token is not the one in this node's token file.");
     }
+
+    /// <summary>Whether the request has the token.</summary>
+    public bool IsHeldBy(HttpContext context)
+    {
+        const string Scheme = "Bearer ";
+        string header = context.Request.Headers.Authorization.ToString();
+        return _path is not null && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && Read() is { } expected && IsRight(header[Scheme.Length..], expected);
+    }
+
+    // Hashes are of one length, so the time tells neither the token's content nor its length.
+    private static bool IsRight(string sent, string expected) =>
+        CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(sent.Trim())), SHA256.HashData(Encoding.UTF8.GetBytes(expected)));
 
     private string? Read()
     {

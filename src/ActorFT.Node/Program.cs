@@ -17,7 +17,7 @@ Command[] operating =
 [
     StatusCommands.Status(), StatusCommands.Machines(), StatusCommands.Events("events"), StatusCommands.Top(), ConsoleCommand.Create(),
     ActionCommands.FailOver(), ActionCommands.Protect(), ActionCommands.Server(), ActionCommands.Fault(), ActionCommands.Disk(),
-    ActionCommands.Nic(), ActionCommands.Link(), ConfigCommands.Create(),
+    ActionCommands.Nic(), ActionCommands.Link(), ConfigCommands.Create(), CompletionCommand.Create(),
 ];
 foreach (Command command in operating) root.Subcommands.Add(command);
 ParseResult result = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

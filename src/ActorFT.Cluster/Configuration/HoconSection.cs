@@ -10,10 +10,12 @@ namespace ActorFT.Cluster.Configuration;
 public sealed class HoconSection
 {
     private readonly HoconObject _object;
+    private readonly HoconLines _lines;
 
-    private HoconSection(HoconObject hocon, string path, string fileName)
+    private HoconSection(HoconObject hocon, string path, string fileName, HoconLines lines)
     {
         _object = hocon;
+        _lines = lines;
         Path = path;
         FileName = fileName;
     }
@@ -37,7 +39,7 @@ public sealed class HoconSection
         catch (OperatorException) { throw; }
         // Akka's HOCON parser reports errors by exceptions of several types (FormatException, IndexOutOfRangeException, …).
         catch (Exception e) { throw new OperatorException($"{fileName} is not HOCON: {FirstLine(e.Message)}", e); }
-        return new HoconSection(ObjectOf(root.Value) ?? new HoconObject(), "", fileName);
+        return new HoconSection(ObjectOf(root.Value) ?? new HoconObject(), "", fileName, HoconLines.Read(text));
     }
 
     /// <summary>Reads and parses a file.</summary>
@@ -51,8 +53,8 @@ public sealed class HoconSection
             if (allowed.Contains(key, StringComparer.Ordinal)) continue;
             string? nearest = NearestName.Find(key, allowed);
             throw new OperatorException(nearest is null
-                ? $"{FileName}: unknown key {KeyPath(key)}; allowed here are {string.Join(", ", allowed)}."
-                : $"{FileName}: unknown key {KeyPath(key)}; did you mean {KeyPath(nearest)}?");
+                ? $"{Where(key)}: unknown key {KeyPath(key)}; allowed here are {string.Join(", ", allowed)}."
+                : $"{Where(key)}: unknown key {KeyPath(key)}; did you mean {KeyPath(nearest)}?");
         }
         return this;
     }
@@ -62,7 +64,12 @@ public sealed class HoconSection
 
     /// <summary>An error that names a key of this section, its value and what is allowed.</summary>
     public OperatorException Error(string key, string value, string allowed) =>
-        new($"{FileName}: {KeyPath(key)} is {value}; allowed is {allowed}.");
+        new($"{Where(key)}: {KeyPath(key)} is {value}; allowed is {allowed}.");
+
+    // The file, and the line where it is known: "server.conf:12".
+    private string Where(string key) => Place(KeyPath(key));
+
+    private string Place(string path) => _lines.Of(path) is var line and > 0 ? string.Create(CultureInfo.InvariantCulture, $"{FileName}:{line}") : FileName;
 
     /// <summary>A text; <paramref name="absent"/> when the key is missing.</summary>
     public string GetString(string key, string absent) => Scalar(key, "a text") ?? absent;
@@ -121,7 +128,7 @@ public sealed class HoconSection
     public HoconSection? GetSection(string key)
     {
         if (!_object.Items.TryGetValue(key, out HoconValue? value)) return null;
-        return new HoconSection(ObjectOf(value) ?? throw Error(key, Shown(value), "an object { … }"), KeyPath(key), FileName);
+        return new HoconSection(ObjectOf(value) ?? throw Error(key, Shown(value), "an object { … }"), KeyPath(key), FileName, _lines);
     }
 
     /// <summary>A list of objects; empty when the key is missing.</summary>
@@ -132,8 +139,8 @@ public sealed class HoconSection
         foreach ((int index, HoconValue item) in Items(key, Allowed).Index())
         {
             string path = string.Create(CultureInfo.InvariantCulture, $"{KeyPath(key)}[{index}]");
-            HoconObject hocon = ObjectOf(item) ?? throw new OperatorException($"{FileName}: {path} is {Shown(item)}; allowed is an object {{ … }}.");
-            sections.Add(new HoconSection(hocon, path, FileName));
+            HoconObject hocon = ObjectOf(item) ?? throw new OperatorException($"{Place(path)}: {path} is {Shown(item)}; allowed is an object {{ … }}.");
+            sections.Add(new HoconSection(hocon, path, FileName, _lines));
         }
         return sections;
     }

@@ -80,6 +80,9 @@ public sealed record NodeConfig
     /// <summary>How often status goes to the other nodes.</summary>
     public TimeSpan StatusInterval { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>The log.</summary>
+    public LogSettings Log { get; init; } = new();
+
     /// <summary>Policies of faults, and alerts.</summary>
     public FaultSettings Faults { get; init; } = new();
 

@@ -34,6 +34,7 @@ public static class NodeConfigReader
             Address = ToNodeAddress(Address(node, "address")),
             DataDirectory = Absolute(path, node.GetRequiredString("data", "the path of a folder")),
             StatusInterval = node.GetDuration("status-interval", 50 * s_ms, TimeSpan.FromSeconds(10), 500 * s_ms),
+            Log = ReadLog(node),
             Faults = FaultSettingsReader.Read(node),
             Management = ReadManagement(root),
             ManagementTokenFile = ManagementText(root, "token-file") is { Length: > 0 } token ? Absolute(path, token) : null,
@@ -41,9 +42,19 @@ public static class NodeConfigReader
         return isArbiter ? ReadArbiter(node, common) : ReadServer(node, common, path);
     }
 
+    private static LogSettings ReadLog(HoconSection node)
+    {
+        LogSettings defaults = new();
+        if (node.GetSection("log") is not { } log) return defaults;
+        log.AllowOnly("level", "format");
+        return new LogSettings(
+            log.GetWord("level", [new("debug", LogLevelSetting.Debug), new("info", LogLevelSetting.Info), new("warning", LogLevelSetting.Warning), new("error", LogLevelSetting.Error), new("critical", LogLevelSetting.Critical)], defaults.Level),
+            log.GetWord("format", [new("auto", LogFormat.Auto), new("text", LogFormat.Text), new("json", LogFormat.Json), new("journal", LogFormat.Journal)], defaults.Format));
+    }
+
     private static NodeConfig ReadArbiter(HoconSection node, NodeConfig common)
     {
-        node.AllowOnly("role", "pair", "name", "address", "data", "servers", "status-interval", "faults");
+        node.AllowOnly("role", "pair", "name", "address", "data", "servers", "status-interval", "log", "faults");
         string[] servers = [.. node.GetStrings("servers")];
         if (servers.Length != 2) throw node.Error("servers", $"a list of {servers.Length}", $"a list of the two servers' addresses, each {AddressAllowed}");
         ImmutableArray<NodeAddress> addresses = [.. servers.Select(server => ToNodeAddress(ParseAddress(node, "servers", server)))];
@@ -54,7 +65,7 @@ public static class NodeConfigReader
     private static NodeConfig ReadServer(HoconSection node, NodeConfig common, string path)
     {
         node.AllowOnly("role", "pair", "name", "address", "data", "peer", "arbiter", "links", "link-tls", "lockstep", "machines", "fault-injection",
-            "status-interval", "faults", "machine-dispatcher", "disk-dispatcher");
+            "status-interval", "log", "faults", "machine-dispatcher", "disk-dispatcher");
         HoconSection peer = node.GetSection("peer") ?? throw new OperatorException($"{path}: actorft.peer is missing; a pair has two servers: give the other one's name and address.");
         peer.AllowOnly("name", "address");
         string peerName = Name(peer, "name");

@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net.Http.Json;
+using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
@@ -145,7 +145,10 @@ public sealed class AlertSender : IDisposable
 
     private async Task PostAsync(Alert alert, CancellationToken end)
     {
-        using HttpResponseMessage answer = await _http.PostAsJsonAsync(_settings.Webhook, alert, s_json, end).ConfigureAwait(false);
+        // With its length: small servers take nothing chunked.
+        using ByteArrayContent content = new(JsonSerializer.SerializeToUtf8Bytes(alert, s_json));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        using HttpResponseMessage answer = await _http.PostAsync(_settings.Webhook, content, end).ConfigureAwait(false);
         if (!answer.IsSuccessStatusCode) throw new InvalidOperationException($"it answered with code {(int)answer.StatusCode}");
     }
 

@@ -22,6 +22,7 @@ public static class FaultCatalog
         // The pair.
         new("exposed", "The machine runs on one server only; why is in the entry before.", "the other server is taken in again as soon as it can be", s_duplex, Counts: false),
         new("peer-lost", "The other server, its program or every way to it is gone; its own log, or the link-down beside this, says which.", "this server goes on alone", s_duplex),
+        new("taken-over", "The other server led and was lost: its computer, its program, or every way to it; its own log says which.", "this server leads; the other one is taken in again when it is back", s_duplex),
         new("fenced", "The other server leads by the arbiter's word: this one stood still, was cut off, or was left out.", "its replica was stopped, and is rebuilt from the other server", s_duplex, Counts: false),
         new("divergence", "The two replicas computed different states: memory or CPU of one server is faulty. The digests of each component are the evidence.",
             "the faulty replica is taken out and rebuilt from the other", s_duplex),

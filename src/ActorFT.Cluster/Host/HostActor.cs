@@ -302,7 +302,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
             return;
         }
 
-        _links!.SetOutOfService(index, !isTakenOut ? "" : command.Verb == CommandProtocol.Verbs.Isolate ? CommandRules.TakenOut(command) : "an injected fault");
+        _links!.SetOutOfService(index, !isTakenOut ? "" : command.Verb == CommandProtocol.Verbs.Isolate ? CommandRules.TakenOut(command) : "an injected fault",
+            isFault: command.Verb == CommandProtocol.Verbs.Inject);
         if (command.Arguments is not [.., ByPeer]) _others[0].Tell(command with { Arguments = [.. command.Arguments, ByPeer], Server = _config.PeerName });
         CollectStatus();
         Sender.Tell(new CommandProtocol.Outcome(true, isTakenOut ? $"FT link {name} carries nothing any more, on both servers." : $"FT link {name} is in service again, on both servers."));

@@ -24,6 +24,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     private readonly string _peerName;
     private string _toldReason = "";
     private ulong _toldAtNs;
+    private readonly bool[] _isInjected;
     private long _malformed;
 
     /// <summary>Makes the link; it does nothing before <see cref="Start"/>.</summary>
@@ -33,6 +34,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     {
         (_refused, _peerName) = (refused, config.PeerName);
         _outOfService = [.. config.Links.Select(_ => "")];
+        _isInjected = new bool[config.Links.Length];
         _paths = [.. config.Links.Select((_, i) => new LinkPathStatus(i, LinkPathState.Down, LinkDownCause.NotYet, "not connected yet", 0))];
         _endpoint = new LinkEndpoint(new LinkOptions
         {
@@ -59,10 +61,12 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     /// <summary>Takes a path out of service, or brings it back: to everybody here it is down, and what comes in on it is dropped.</summary>
     /// <param name="path">The path.</param>
     /// <param name="reason">Why it carries nothing; empty: it is in service.</param>
-    public void SetOutOfService(int path, string reason)
+    /// <param name="isFault">It counts as failed (a drill), not as taken out on purpose.</param>
+    public void SetOutOfService(int path, string reason, bool isFault)
     {
         lock (_lock)
         {
+            _isInjected[path] = isFault;
             Volatile.Write(ref _outOfService[path], reason);
             foreach (IActorRef coordinator in _machines.Values) coordinator.Tell(new MachineProtocol.PathChanged(Overlay(_paths[path])), ActorRefs.NoSender);
         }
@@ -71,7 +75,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     private bool IsInService(int path) => Volatile.Read(ref _outOfService[path]).Length == 0;
 
     private LinkPathStatus Overlay(LinkPathStatus status) => IsInService(status.PathIndex) ? status
-        : status with { State = LinkPathState.Down, Cause = LinkDownCause.OutOfService, Reason = Volatile.Read(ref _outOfService[status.PathIndex]) };
+        : status with { State = LinkPathState.Down, Cause = _isInjected[status.PathIndex] ? LinkDownCause.Silence : LinkDownCause.OutOfService, Reason = Volatile.Read(ref _outOfService[status.PathIndex]) };
 
     /// <inheritdoc/>
     public void Register(ushort channel, IActorRef coordinator)

@@ -105,6 +105,9 @@ public sealed partial class LockstepCoordinatorActor
         }
 
         OpenDevices(NicRole.Leading, lead.Configuration.Term);
+        // A hand-over has the former leader as its follower; whoever leads alone after following took over from one that is lost.
+        if (wasFollowing && lead.Configuration.Follower is null)
+            ReportEvent("taken-over", FaultSeverity.Warning, $"{_options.Identity.Self.Server} took machine {_options.Identity.Machine} over from {_options.Identity.PeerServer}, which died, hangs or is cut off.");
         ReportEvent("leading", FaultSeverity.Info, $"{_options.Identity.Self.Server} leads machine {_options.Identity.Machine} ({lead.Configuration}).");
         QueueRound();
     }

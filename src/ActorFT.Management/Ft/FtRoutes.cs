@@ -11,7 +11,7 @@ namespace ActorFT.Management.Ft;
 /// <summary>What can be read: status, machines, events, and streams of both.</summary>
 internal static class FtRoutes
 {
-    private const int MaxEntries = 500;
+    private const int MaxEntries = NodeGateway.MaxHistory;
 
     private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(500);
 

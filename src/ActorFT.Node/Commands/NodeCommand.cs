@@ -1,12 +1,15 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using ActorFT.Cluster;
 using ActorFT.Cluster.Configuration;
-using ActorFT.Cluster.Messages;
+using ActorFT.Cluster.Host;
 using ActorFT.Machine;
 using ActorFT.Management;
+using ActorFT.Node.Logging;
+using ActorFT.Node.Running;
 using ActorFT.Node.Terminal;
+using Akka.Actor;
+using Akka.Event;
 
 namespace ActorFT.Node.Commands;
 
@@ -41,17 +44,24 @@ internal static class NodeCommand
     {
         NodeConfig config = NodeConfigReader.ReadFile(path);
         using NoticeQueue notices = new(Notices.WriteLine);
-        OperatorLogger.Sink = notices.Say;
+        using NodeLog log = new(config.Name, config.Log, notices.Say);
+        using ServiceManager manager = new();
+        OperatorLogger.Write = (one, isAboutAnAbsentNode) => WriteAkka(log, one, isAboutAnAbsentNode);
         using ManualResetEventSlim stop = new();
         using PosixSignalRegistration term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        NodeRuntime node = NodeRuntime.Start(config, factory, Log, FailStop);
-        ManagementServer? endpoint = StartEndpoint(config, node, Say);
-        Say("info", $"{config.Name} is started ({(config.IsArbiter ? "arbiter" : "server")} of pair {config.Pair}).{(endpoint is null ? "" : $" {endpoint.Url} shows it.")}");
+        NodeRuntime node = NodeRuntime.Start(config, factory, log.Write, FailStop);
+        ManagementServer? endpoint = StartEndpoint(node, log);
+        string started = $"{config.Name} is started ({(config.IsArbiter ? "arbiter" : "server")} of pair {config.Pair}).{(endpoint is null ? "" : $" {endpoint.Url} shows it.")}";
+        log.Info(started);
+        manager.Ready(started);
+        manager.Watch(() => IsAliveAsync(node));
         stop.Wait();
-        Say("info", $"{config.Name} stops: its machines are handed over first.");
+        string stops = $"{config.Name} stops: its machines are handed over first.";
+        log.Info(stops);
+        manager.Stopping(stops);
         if (!config.IsArbiter && !node.LeaveAsync(s_leaveLimit).GetAwaiter().GetResult())
-            Say("warning", $"{config.Name} could not hand everything over within {s_leaveLimit.TotalSeconds} s; what it led goes on elsewhere by failover, or waits for it.");
+            log.Warning($"{config.Name} could not hand everything over within {s_leaveLimit.TotalSeconds} s; what it led goes on elsewhere by failover, or waits for it.");
         endpoint?.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(5));
         node.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(20));
         return ExitCode.Success;
@@ -62,19 +72,39 @@ internal static class NodeCommand
             stop.Set();
         }
 
-        void FailStop(string reason) => notices.SayAndExit(Line(config, "critical", $"{config.Name} stops at once: {reason}"), ExitCode.BrokenInvariant);
-
-        void Say(string level, string message) => notices.Say(Line(config, level, message));
-
-        void Log(FaultProtocol.Entry entry) => Say(entry.Report.Severity.ToString().ToLowerInvariant(),
-            $"[{entry.Report.Kind}] {entry.Report.Message}{(entry.Report.Action.Length == 0 ? "" : $" -> {entry.Report.Action}")}");
+        void FailStop(string reason)
+        {
+            log.Critical($"{config.Name} stops at once: {reason}");
+            notices.Exit(ExitCode.BrokenInvariant);
+        }
     }
 
-    private static ManagementServer? StartEndpoint(NodeConfig config, NodeRuntime node, Action<string, string> say)
+    private static void WriteAkka(NodeLog log, LogEvent one, bool isAboutAnAbsentNode)
+    {
+        string sentence = "akka: " + OperatorLogger.Sentence(one);
+        if (isAboutAnAbsentNode || one.LogLevel() <= Akka.Event.LogLevel.InfoLevel) log.Debug(sentence);
+        else if (one.LogLevel() == Akka.Event.LogLevel.WarningLevel) log.Warning(sentence);
+        else log.Error(sentence);
+    }
+
+    private static async Task<bool> IsAliveAsync(NodeRuntime node)
     {
         try
         {
-            return ManagementServer.StartAsync(node, message => say("error", message)).GetAwaiter().GetResult();
+            await node.Host.Ask<HostActor.PairView>(new HostActor.GetView(), TimeSpan.FromSeconds(5)).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (e is AskTimeoutException or TaskCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private static ManagementServer? StartEndpoint(NodeRuntime node, NodeLog log)
+    {
+        try
+        {
+            return ManagementServer.StartAsync(node, log.Error).GetAwaiter().GetResult();
         }
         catch
         {
@@ -82,7 +112,4 @@ internal static class NodeCommand
             throw;
         }
     }
-
-    private static string Line(NodeConfig config, string level, string message) =>
-        string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {config.Name} {level}: {message}");
 }

@@ -21,6 +21,7 @@ internal sealed class NodeClient : IDisposable
     // Once one has answered, the others get a little longer: whoever knows most is shown.
     private static readonly TimeSpan s_grace = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan s_actionLimit = TimeSpan.FromSeconds(8), s_longActionLimit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_floodPause = TimeSpan.FromMilliseconds(20);
     private const int MaxAnswerBytes = 8 << 20;
 
     private readonly HttpClient _http;
@@ -79,7 +80,7 @@ internal sealed class NodeClient : IDisposable
     {
         try
         {
-            string json = await _http.GetStringAsync(new Uri(url, "ft/status"), limit).ConfigureAwait(false);
+            string json = await ReadAsync(new Uri(url, "ft/status"), limit).ConfigureAwait(false);
             return JsonSerializer.Deserialize<PairStatus>(json, Json.Ft) is { Nodes: not null, Machines: not null, Problems: not null, NextSteps: not null } status ? (url, new NodeAnswer(url, status, json), "") : (url, null, "is no ActorFT node");
         }
         catch (OperationCanceledException) { return (url, null, "does not answer in time"); }
@@ -90,11 +91,27 @@ internal sealed class NodeClient : IDisposable
         }
     }
 
+    // A node that is flooded refuses at once (503); it has room again within a second.
+    private async Task<string> ReadAsync(Uri url, CancellationToken end)
+    {
+        while (true)
+        {
+            try
+            {
+                return await _http.GetStringAsync(url, end).ConfigureAwait(false);
+            }
+            catch (HttpRequestException e) when (e.StatusCode == HttpStatusCode.ServiceUnavailable)
+            {
+                await Task.Delay(s_floodPause, end).ConfigureAwait(false);
+            }
+        }
+    }
+
     private async Task<FaultProtocol.Entry[]?> FaultsAsync(Uri url, int limit, CancellationToken end)
     {
         try
         {
-            string json = await _http.GetStringAsync(new Uri(url, $"ft/events?limit={limit}"), end).ConfigureAwait(false);
+            string json = await ReadAsync(new Uri(url, $"ft/events?limit={limit}"), end).ConfigureAwait(false);
             return JsonSerializer.Deserialize<EventHistory>(json, Json.Ft)?.Entries;
         }
         catch (Exception e) when (e is OperationCanceledException or HttpRequestException or JsonException)

@@ -50,10 +50,9 @@ internal sealed partial class NoticeQueue : IDisposable
         }
     }
 
-    /// <summary>Says a last line, for a moment at most, and ends the process without asking anybody: sockets are reset, nothing is cleaned up.</summary>
-    public void SayAndExit(string line, int exitCode)
+    /// <summary>Lets what was said last out, for a moment at most, and ends the process without asking anybody: sockets are reset, nothing is cleaned up.</summary>
+    public void Exit(int exitCode)
     {
-        Say(line);
         Flush(TimeSpan.FromMilliseconds(50));
         ExitNow(exitCode);
     }

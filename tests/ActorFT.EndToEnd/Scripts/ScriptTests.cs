@@ -28,6 +28,7 @@ public sealed class ScriptTests
     [InlineData("test")]
     [InlineData("bench")]
     [InlineData("demo")]
+    [InlineData("install")]
     public void Script_AskedForHelp_PrintsItsUse(string name)
     {
         CommandResult result = Script.Run(name, ["--help"], s_bound);

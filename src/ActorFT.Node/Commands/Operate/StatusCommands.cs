@@ -112,9 +112,9 @@ internal static class StatusCommands
             {(name == "events" ? "Shows faults, what was done about them, what became of them, and recoveries" : "Shows faults with their likely cause, what was done, what became of them, and the evidence")}, oldest first, of all nodes.
 
             Examples:
-              actorft {name}
+              actorft {(name == "events" ? name : "fault list")}
               actorft events --follow
-              actorft events --limit 500 --output json
+              actorft {(name == "events" ? name : "fault list")} --limit 500 --output json
 
             Exit codes: 0 shown, 3 wrong use, 4 no node answers.
             """, name == "events" ? [follow, limit] : [limit], async (client, isJson, result) =>
