@@ -22,23 +22,14 @@ public sealed class BadNicTests : IDisposable
     [InlineData("TAP in use", "", 3, "is in use by another program")]
     public void Server_WithANicThatCannotBe_SaysWhy_AndLeavesNothing(string what, string keys, int code, string expected)
     {
-        string nic = keys.StartsWith("back-end", StringComparison.Ordinal) ? keys : "back-end = \"tap:aft0\", " + keys;
-        string config = _folder.Write("server.conf", $$"""
-            actorft {
-              role = server, pair = bad, name = server-a, address = "127.0.0.1:4551", arbiter = "127.0.0.1:4553", data = "{{_folder.Root}}/data"
-              peer { name = server-b, address = "127.0.0.1:4552" }
-              links = [ { name = ft0, local = "127.0.0.1:4561", peer = "127.0.0.1:4562" } ]
-              machines = [ { name = guest, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}", memory = 256 MiB, console = none, nics = [ { name = lan, {{nic}} } ] } ]
-            }
-            akka.management.http { hostname = "127.0.0.1", port = 8551 }
-            """);
+        string config = WriteConfig(keys.StartsWith("back-end", StringComparison.Ordinal) ? keys : "back-end = \"tap:aft0\", " + keys);
         string actorft = $"dotnet {ActorftProcess.Program}";
         // Somebody else's TAP is there before and after.
         string holder = what != "TAP in use" ? "" : $"""
             {actorft} run --kernel {Guest.Kernel} --memory 256M --nic tap:aft0 --console none </dev/null >/dev/null 2>&1 & holder=$!
             for i in $(seq 600); do if ip link show aft0 >/dev/null 2>&1; then break; fi; sleep 0.1; done
             """;
-        string without = what == "no permission" ? "setpriv --bounding-set -net_admin --inh-caps -net_admin " : "";
+        string without = what == "no permission" ? WithoutRights : "";
         string script = _folder.Write("try", $"""
             ip link set lo up
             {holder}
@@ -54,6 +45,39 @@ public sealed class BadNicTests : IDisposable
         Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal((code, ""), (result.ExitCode, result.Output));
     }
+
+    [LabFact]
+    public void Server_WithoutRights_UsesTheTapThatRootMadeForItsUser_AndLeavesItThere()
+    {
+        string config = WriteConfig("back-end = \"tap:aft0\", uplink = br0");
+        string script = _folder.Write("try", $"""
+            ip link set lo up
+            ip link add br0 type bridge && ip link set br0 up
+            ip tuntap add aft0 mode tap user 0 && ip link set aft0 up master br0
+            {WithoutRights}dotnet {ActorftProcess.Program} node --config {config} >log 2>&1 & node=$!
+            for i in $(seq 1200); do if grep -q 'is started' log || ! kill -0 $node; then break; fi; sleep 0.1; done
+            cat log
+            kill $node
+            wait $node
+            ip -o link show aft0
+            """);
+        CommandResult result = Script.RunCommand("unshare", ["--net", "sh", "-c", $"cd {_folder.Root} && sh {script}"], TimeSpan.FromSeconds(LabPair.BoundSeconds));
+        Assert.Contains("server-a is started", result.Output, StringComparison.Ordinal);
+        Assert.Contains("aft0", result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1], StringComparison.Ordinal);
+        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
+    }
+
+    private const string WithoutRights = "setpriv --bounding-set -net_admin --inh-caps -net_admin ";
+
+    private string WriteConfig(string nic) => _folder.Write("server.conf", $$"""
+        actorft {
+          role = server, pair = bad, name = server-a, address = "127.0.0.1:4551", arbiter = "127.0.0.1:4553", data = "{{_folder.Root}}/data"
+          peer { name = server-b, address = "127.0.0.1:4552" }
+          links = [ { name = ft0, local = "127.0.0.1:4561", peer = "127.0.0.1:4562" } ]
+          machines = [ { name = guest, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}", memory = 256 MiB, console = none, nics = [ { name = lan, {{nic}} } ] } ]
+        }
+        akka.management.http { hostname = "127.0.0.1", port = 8551 }
+        """);
 
     public void Dispose() => _folder.Dispose();
 }

@@ -139,10 +139,15 @@ internal sealed class LabPair : IDisposable
 
     public string AllLogs => $"--- a\n{Log("a")}\n--- b\n{Log("b")}\n--- arbiter\n{Log("arbiter")}\n--- commands of the lab: begin, end (ns since 1970)\n{Read("events.tsv")}";
 
-    /// <summary>Asks a server to hand the machine over.</summary>
-    public CommandResult HandOver() => Operate("failover", "guest", "--token-file", _token);
+    /// <summary>An operator's command that changes something; fails the test when it is refused.</summary>
+    public void Command(params string[] arguments)
+    {
+        CommandResult result = Operate([.. arguments, "--token-file", _token]);
+        if (result.ExitCode != 0) throw new InvalidOperationException($"actorft {string.Join(' ', arguments)}: {result.Errors} {result.Output}");
+    }
 
-    private CommandResult Operate(params string[] arguments) => TryLab(
+    /// <summary>An operator's command, from the client's computer.</summary>
+    public CommandResult Operate(params string[] arguments) => TryLab(
         ["exec", "client", "--", "dotnet", ActorftProcess.Program, .. arguments, "--url", "http://10.77.0.1:8551,http://10.77.0.2:8551"]);
 
     public void Dispose()
