@@ -16,7 +16,7 @@ var root = new RootCommand("ActorFT: software fault tolerance. One machine on tw
 Command[] operating =
 [
     StatusCommands.Status(), StatusCommands.Machines(), StatusCommands.Events("events"), StatusCommands.Top(), ConsoleCommand.Create(),
-    ActionCommands.FailOver(), ActionCommands.Protect(), ActionCommands.Server(), ActionCommands.Fault(), ActionCommands.Disk(),
+    ActionCommands.FailOver(), ActionCommands.Protect(), ActionCommands.ForceStart(), ActionCommands.Server(), ActionCommands.Fault(), ActionCommands.Disk(),
     ActionCommands.Nic(), ActionCommands.Link(), ConfigCommands.Create(), CompletionCommand.Create(),
 ];
 foreach (Command command in operating) root.Subcommands.Add(command);

@@ -20,6 +20,22 @@ internal static class ActionCommands
 
     public static Command Protect() => OnMachine("protect", CommandProtocol.Verbs.Protect, "Lets a server that was taken out of a machine take part again.", "actorft protect debian");
 
+    public static Command ForceStart()
+    {
+        Argument<string> machine = new("MACHINE") { Description = "The machine." };
+        Option<string> server = new("--server") { Description = "The server that is to boot it.", HelpName = "NAME", Required = true };
+        return OperateCommand.Create("force-start", $"""
+            Boots a machine on a server although another one may know more: what only that one knew is LOST. For a disaster
+            (docs/operations.md). Everything else brings machines back by itself.
+
+            Examples:
+              actorft force-start debian --server server-b
+
+            {Codes}
+            """, [machine, server], (client, isJson, result) => ChangeMachineAsync(client, isJson, result.GetValue(machine), CommandProtocol.Verbs.ForceStart,
+                new ActionRequest(result.GetValue(server), null, null)));
+    }
+
     private static Command OnMachine(string name, string verb, string what, string example)
     {
         Argument<string?> machine = new("MACHINE") { Description = "The machine; may be left out when there is only one.", Arity = ArgumentArity.ZeroOrOne };
