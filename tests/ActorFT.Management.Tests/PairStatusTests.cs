@@ -28,6 +28,7 @@ public sealed class PairStatusTests
         { "disk", PairHealth.Degraded, "Disk root of debian on server-b: Failed, input/output error.", "Check or replace what stands behind disk root on server-b." },
         { "nic", PairHealth.Degraded, "NIC lan of debian on server-a: Failed, no carrier.", "Check cable and port of NIC lan on server-a." },
         { "vcpu", PairHealth.Degraded, "vCPU 0 of debian on server-b: Failed, it threw.", "restart actorft on server-b" },
+        { "replica-fails", PairHealth.Degraded, "Replica of debian on server-b: Failed, a part of it does not answer.", "restart actorft on server-b" },
         { "exposed", PairHealth.Degraded, "Machine debian: exposed: server-b was left out.", "actorft protect debian" },
         { "resync", PairHealth.Degraded, "Machine debian: exposed while the other server is made equal", "50 %" },
         { "guest-off", PairHealth.Degraded, "Machine debian: the guest switched itself off.", "actorft console debian" },
@@ -76,6 +77,8 @@ public sealed class PairStatusTests
                 return Statuses.Pair(Statuses.Server("server-a", leading with { Nics = [leading.Nics[0] with { State = ComponentState.Failed, Reason = "no carrier" }] }));
             case "vcpu":
                 return Statuses.Pair(a, Statuses.Server("server-b", following with { Vcpus = [new VcpuStatus(0, ComponentState.Failed, "it threw", 0, "")] }));
+            case "replica-fails":
+                return Statuses.Pair(Statuses.Server("server-a", exposed), Statuses.Server("server-b", following with { State = ComponentState.Failed, Reason = "a part of it does not answer" }));
             case "exposed":
                 return Statuses.Pair(Statuses.Server("server-a", exposed), Statuses.Server("server-b", following with { Role = "Joining", State = ComponentState.Transitioning }));
             case "resync":

@@ -114,6 +114,8 @@ internal static class PairJudge
             foreach (ReplicaView replica in machine.Replicas.Where(replica => replica.IsCurrent))
             {
                 string where = $"of {machine.Name} on {replica.Server}";
+                if (replica.Status.State == ComponentState.Failed && replica.Server != machine.Leader && machine.State != ComponentState.Failed)
+                    yield return new(PairHealth.Degraded, $"Replica {where}: Failed, {replica.Status.Reason}.", $"If it stays so for a minute, restart actorft on {replica.Server}.");
                 foreach (DiskStatus disk in replica.Status.Disks.Where(disk => disk.State != ComponentState.Good))
                     yield return new(PairHealth.Degraded, $"Disk {disk.Name} {where}: {disk.State}, {disk.Reason}.",
                         disk.State == ComponentState.Rebuilding ? "" : disk.State == ComponentState.Isolated ? $"When it is in order: actorft disk repair {disk.Name} --server {replica.Server}." : $"Check or replace what stands behind disk {disk.Name} on {replica.Server}.");
