@@ -4,9 +4,8 @@ using Xunit;
 
 namespace ActorFT.EndToEnd.Scripts;
 
-/// <summary>scripts/demo as a user runs it. Where this host gives no namespaces and TAPs, it shows the rest, and says so.</summary>
+/// <summary>scripts/demo and scripts/drill as a user runs them. Where this host gives no namespaces and TAPs, it shows the rest, and says so.</summary>
 [Collection("pairs")]
-[Trait("Category", "Drill")]
 public sealed class DemoTests : IDisposable
 {
     private const int SigInt = 2;
@@ -43,6 +42,18 @@ public sealed class DemoTests : IDisposable
 
         Assert.True(result.ExitCode == 0, result.Output + result.Errors);
         Assert.Matches(@"counted to [1-9]\d+; lost: 0;", result.Output);
+        AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public void Drill_TwoEpisodes_LosesNothing_AndLeavesNothingBehind()
+    {
+        CommandResult result = Script.Run("drill", ["--episodes", "2", "--seed", "3", "--overlap", "1"], s_bound, ("TMPDIR", _folder.FullPath));
+
+        // Without namespaces and TAPs there is no drill, and it says so.
+        if (result.ExitCode == 3) Assert.Contains("cannot make network namespaces", result.Errors, StringComparison.Ordinal);
+        else Assert.True(result.ExitCode == 0, result.Output + result.Errors);
+        if (result.ExitCode == 0) Assert.Matches(@"2 episodes in [\d:]+, every one ended whole; verdict acknowledged [1-9]\d* lost 0 duplicated 0 invented 0 resets 0 ", result.Output);
         AssertNothingIsLeft();
     }
 
