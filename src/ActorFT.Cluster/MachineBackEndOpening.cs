@@ -11,6 +11,8 @@ internal static class MachineBackEndOpening
     /// <summary>Opens a disk's image.</summary>
     public static RawImage OpenImage(MachineConfig machine, DiskConfig disk)
     {
+        if (!disk.IsReadOnly && File.Exists((disk.MetadataPath.Length == 0 ? disk.Path + ".actorft" : disk.MetadataPath)))
+            throw new OperatorException($"Machine {machine.Name}: the image {disk.Path} of disk {disk.Name} is a copy of a protected machine's disk; written without its metadata it would count as damaged. Use another image, or read-only = on.");
         try
         {
             return RawImage.Open(disk.Path, disk.IsReadOnly);

@@ -4,13 +4,13 @@ using ActorFT.Cluster.Configuration;
 using ActorFT.Cluster.Faults;
 using ActorFT.Cluster.Host;
 using ActorFT.Cluster.Machines;
+using ActorFT.Cluster.Machines.Disks;
 using ActorFT.Cluster.Messages;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Lockstep.Records;
 using ActorFT.Lockstep.Terms;
 using ActorFT.Machine;
 using ActorFT.Network.Tap;
-using ActorFT.Storage.Raw;
 using Akka.Actor;
 using Akka.Configuration;
 
@@ -69,6 +69,7 @@ public sealed class NodeRuntime : IAsyncDisposable
         LinkHub? links = null;
         try
         {
+            DiskOpening.RefuseSharedFiles(config);
             foreach (MachineConfig machine in config.Machines.OrderBy(machine => machine.Name, StringComparer.Ordinal))
                 machines.Add(OpenMachine(config, machine, createMachine, failStop));
             system = CreateSystem(config);
@@ -93,7 +94,7 @@ public sealed class NodeRuntime : IAsyncDisposable
             dataLock.Dispose();
             foreach ((_, _, MachineResources resources) in machines)
             {
-                foreach (RawImage image in resources.Images) image.Dispose();
+                foreach (DiskActorOptions disk in resources.Disks) disk.Opened.Copy.Dispose();
                 foreach (INicBackEnd nic in resources.Nics) nic.Dispose();
             }
 
@@ -128,21 +129,20 @@ public sealed class NodeRuntime : IAsyncDisposable
     private static (MachineConfig, MachineDefinition, MachineResources) OpenMachine(
         NodeConfig node, MachineConfig machine, Func<MachineDefinition, IMachine> createMachine, Action<string> failStop)
     {
-        if (!machine.Disks.IsEmpty)
-            throw new OperatorException($"{node.FileName}: machine {machine.Name} has disks; the disks of a protected machine are not mirrored by this version, so none is allowed here (an initrd is).");
-        List<RawImage> images = [];
+        List<DiskActorOptions> disks = [];
         List<INicBackEnd> nics = [];
         try
         {
-            foreach (DiskConfig disk in machine.Disks) images.Add(MachineBackEndOpening.OpenImage(machine, disk));
+            string termPath = TermKeeperActor.PathOf(node.DataDirectory, machine.Name);
+            ulong term = TermKeeperActor.Read(termPath);
+            for (int i = 0; i < machine.Disks.Length; i++) disks.Add(DiskOpening.Open(node, machine, i, term));
             foreach (NicConfig nic in machine.Nics) nics.Add(MachineBackEndOpening.OpenNic(machine, nic));
             // Wall clock and seed are the leader's to choose at power-on; the definition is the same on both servers.
-            MachineDefinition definition = MachineDefinitionLoader.Load(machine, [.. images.Select(image => image.CapacityBytes)], 0, default);
+            MachineDefinition definition = MachineDefinitionLoader.Load(machine, [.. disks.Select(disk => (ulong)disk.Settings.CapacityBytes)], 0, default);
             createMachine(definition).Dispose(); // refuses what cannot boot, now
-            string termPath = TermKeeperActor.PathOf(node.DataDirectory, machine.Name);
             return (machine, definition, new MachineResources
             {
-                Images = images,
+                Disks = disks,
                 Nics = nics,
                 NicRouting = [.. machine.Nics.Select(nic => new NicRoutingSettings
                 {
@@ -152,13 +152,13 @@ public sealed class NodeRuntime : IAsyncDisposable
                 OpenNic = i => MachineBackEndOpening.OpenNic(machine, machine.Nics[i]),
                 ConsolePath = machine.Console.Kind == ConsoleKind.File ? machine.Console.Path : null,
                 TermPath = termPath,
-                Term = TermKeeperActor.Read(termPath),
+                Term = term,
                 FailStop = failStop,
             });
         }
         catch (Exception e)
         {
-            foreach (RawImage image in images) image.Dispose();
+            foreach (DiskActorOptions disk in disks) disk.Opened.Copy.Dispose();
             foreach (INicBackEnd nic in nics) nic.Dispose();
             if (e is MachineConfigurationException) throw new OperatorException($"{node.FileName}: machine {machine.Name}: {e.Message}", e);
             throw;

@@ -95,7 +95,11 @@ public sealed record ConsoleBackEnd(ConsoleKind Kind, string Path = "")
 /// <param name="Name">Its name: letters, digits, '-' and '_'.</param>
 /// <param name="Path">Path of the raw image or block device.</param>
 /// <param name="IsReadOnly">Whether the guest may only read.</param>
-public sealed record DiskConfig(string Name, string Path, bool IsReadOnly = false);
+public sealed record DiskConfig(string Name, string Path, bool IsReadOnly = false)
+{
+    /// <summary>Path of the metadata of a protected machine's copy; empty for the image's with ".actorft" after it.</summary>
+    public string MetadataPath { get; init; } = "";
+}
 
 /// <summary>A NIC and what stands behind it on this server.</summary>
 /// <param name="Name">Its name: letters, digits, '-' and '_'.</param>

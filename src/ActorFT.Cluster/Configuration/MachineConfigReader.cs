@@ -72,11 +72,11 @@ public static class MachineConfigReader
         var disks = ImmutableArray.CreateBuilder<DiskConfig>();
         foreach (HoconSection section in machine.GetSections("disks"))
         {
-            section.AllowOnly("name", "path", "read-only");
+            section.AllowOnly("name", "path", "metadata", "read-only");
             disks.Add(new DiskConfig(
                 GetName(section, Numbered("disk", disks.Count)),
                 Absolute(baseDirectory, section.GetRequiredString("path", "the path of a raw image or a block device")),
-                section.GetBool("read-only", false)));
+                section.GetBool("read-only", false)) { MetadataPath = Absolute(baseDirectory, section.GetString("metadata", "")) });
         }
         RefuseDuplicates(machine, "disks", MaxDisks, disks.Select(d => d.Name));
         return disks.ToImmutable();

@@ -74,6 +74,9 @@ public sealed record NodeConfig
     /// <summary>The machines of the pair; empty for the arbiter.</summary>
     public ImmutableArray<MachineConfig> Machines { get; init; } = [];
 
+    /// <summary>How disks are kept.</summary>
+    public DiskSettings Disks { get; init; } = new();
+
     /// <summary>Whether faults may be injected by command.</summary>
     public bool AllowsFaultInjection { get; init; }
 

@@ -64,7 +64,7 @@ public static class NodeConfigReader
 
     private static NodeConfig ReadServer(HoconSection node, NodeConfig common, string path)
     {
-        node.AllowOnly("role", "pair", "name", "address", "data", "peer", "arbiter", "links", "link-tls", "lockstep", "machines", "fault-injection",
+        node.AllowOnly("role", "pair", "name", "address", "data", "peer", "arbiter", "links", "link-tls", "lockstep", "disks", "machines", "fault-injection",
             "status-interval", "log", "faults", "machine-dispatcher", "disk-dispatcher");
         HoconSection peer = node.GetSection("peer") ?? throw new OperatorException($"{path}: actorft.peer is missing; a pair has two servers: give the other one's name and address.");
         peer.AllowOnly("name", "address");
@@ -83,6 +83,7 @@ public static class NodeConfigReader
             LinkTls = ReadTls(node, path),
             Lockstep = lockstep is null ? new LockstepSettings() : ReadLockstep(lockstep, common.Name, peerName),
             ResyncBytesPerSecond = lockstep?.GetBytes("resync-rate", 0, 1UL << 40, 1, 0) ?? 0,
+            Disks = DiskSettings.Read(node.GetSection("disks")),
             Machines = ReadMachines(node, path),
             AllowsFaultInjection = node.GetBool("fault-injection", false),
         };
@@ -130,7 +131,7 @@ public static class NodeConfigReader
 
     private static LockstepSettings ReadLockstep(HoconSection section, string ownName, string peerName)
     {
-        section.AllowOnly("commit", "on-divergence", "on-no-arbiter", "max-record", "digest-interval", "heartbeat", "silence", "link-down-grace", "lag-limit",
+        section.AllowOnly("commit", "flush", "on-divergence", "on-no-arbiter", "max-record", "digest-interval", "heartbeat", "silence", "link-down-grace", "lag-limit",
             "slow-follower", "max-isolations", "isolation-window", "reprotect-delay", "first-boot-wait", "resync-rate");
         LockstepSettings defaults = new();
         string noArbiter = section.GetString("on-no-arbiter", "safe");
@@ -139,6 +140,7 @@ public static class NodeConfigReader
         LockstepSettings settings = defaults with
         {
             Commit = section.GetWord("commit", [new("received", CommitMode.Received), new("verified", CommitMode.Verified)], defaults.Commit),
+            Flush = section.GetWord("flush", [new("both", FlushMode.Both), new("leader", FlushMode.Leader)], defaults.Flush),
             OnDivergence = section.GetWord("on-divergence",
                 [new("follower", DivergencePolicy.IsolateFollower), new("leader", DivergencePolicy.IsolateLeader), new("hold", DivergencePolicy.Hold)], defaults.OnDivergence),
             PreferredWithoutArbiter = noArbiter == "safe" ? null : noArbiter["prefer-".Length..],

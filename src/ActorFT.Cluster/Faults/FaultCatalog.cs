@@ -45,7 +45,16 @@ public static class FaultCatalog
         new("nic-rerouted", "The NIC of the server that leads is down.", "", ["nic-back"], Counts: false),
         new("arbiter-lost", "The arbiter's computer or program is down, or the network to it.", "the machines go on; a second fault would not be survivable", ["arbiter-back"], IsSeenByBoth: true),
         new("alert-failed", "An alert could not be delivered: see the address, the program or the network that the sentence names.", "", ["alert-sent"], Counts: false),
+        new("disk-failed", "The device, its cable or the file system of this copy; the sentence has what the host said.", "the other server's copy answers; this one is opened again and made equal", ["disk-mirrored", "disk-opened"]),
+        new("disk-isolated", "This copy failed too often, or an operator took it out.", "it stays out until it is repaired by command (actorft disk repair)", ["disk-mirrored", "disk-opened"], Counts: false),
+        new("disk-foreign", "The image or its metadata belong to another disk than the other server's copy.", "it stays out; nothing on it was changed", ["disk-mirrored"], Counts: false),
+        new("disk-served-by-peer", "This server's copy is out of service; why is in the entry before.", "it is made equal once it is back", ["disk-mirrored", "disk-opened"], Counts: false),
+        new("disk-bad-blocks", "The device gave back other bytes than were written, or cannot read them.", "they are replaced from the other server's copy", ["disk-repaired", "disk-scrubbed"]),
+        new("disk-data-lost", "No copy could answer: the same data are bad on both servers, or the only complete copy failed.", "the guest got an I/O error for this request alone"),
+        new("disk-differs", "A device reported a write as done that it had not done.", "the other server's content was taken", ["disk-scrubbed"]),
+        new("disk-mismatch", "The two copies gave different bytes for one read though each was right by its own checksums.", "digests decide which replica is rebuilt", s_duplex),
         // No faults.
+        new("disk-recovered", ""), new("disk-opened", ""), new("disk-resync", ""), new("disk-mirrored", ""), new("disk-repaired", ""), new("disk-scrubbed", ""),
         new("leading", ""), new("protected", ""), new("power", ""), new("link-up", ""), new("nic-repaired", ""), new("nic-back", ""), new("arbiter-back", ""), new("alert-sent", ""), new("started", ""), new("stopping", ""),
     ];
 

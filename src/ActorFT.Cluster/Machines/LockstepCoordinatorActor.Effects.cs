@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ActorFT.Cluster.Machines.Disks;
 using ActorFT.Cluster.Messages;
 using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
@@ -21,7 +22,7 @@ public sealed partial class LockstepCoordinatorActor
         {
             case SendLink send: Send(send); break;
             case AskArbiter ask: Ask(ask.Request); break;
-            case PersistTerm persist: _parts.TermKeeper.Tell(new MachineProtocol.WriteTerm(persist.Term), Self); break;
+            case PersistTerm persist: PersistDiskTerm(persist.Term); break;
             case BootMachine: Boot(); break;
             case Lead lead: BeginLeading(lead); break;
             case Follow follow: BeginFollowing(follow); break;
@@ -42,7 +43,7 @@ public sealed partial class LockstepCoordinatorActor
             case RefusePeer: break; // told as a fault too
             case RaiseFault raise: Report(raise.Fault); break;
             case LeaveCompleted: Context.Parent.Tell(effect); break;
-            case DeliverParcel: break; // no part sends parcels yet
+            case DeliverParcel deliver: OnParcel(deliver.Parcel); break;
         }
     }
 
@@ -148,6 +149,8 @@ public sealed partial class LockstepCoordinatorActor
     private void DiscardMachine()
     {
         EndStream();
+        TellDisks(new DiskProtocol.Reset());
+        _isPeerTold = false;
         _machine?.Dispose();
         _machine = null;
         _executing = null;

@@ -114,7 +114,7 @@ public sealed partial class LockstepCoordinatorActor
             else if (_completions.Remove((reference.DiskIndex, reference.RequestId), out BlockCompleted? own))
             {
                 _issued.Remove((reference.DiskIndex, reference.RequestId));
-                inputs.Add(own with { Status = reference.Status });
+                inputs.Add(OwnAs(reference, own));
             }
         }
 

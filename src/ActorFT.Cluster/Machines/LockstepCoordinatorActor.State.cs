@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ActorFT.Cluster.Machines.Disks;
 using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Status;
 using ActorFT.Lockstep.Messages;
@@ -42,7 +43,12 @@ public sealed partial class LockstepCoordinatorActor
 
     private void BeginPass(StreamState stream)
     {
-        if (stream.Pass == 0) (_resyncBeganNs, _resyncBytes) = (Now, 0);
+        if (stream.Pass == 0)
+        {
+            (_resyncBeganNs, _resyncBytes) = (Now, 0);
+            TellPeerIn(stream.Stream, isSource: true);
+        }
+
         List<int> pages = [];
         _machine!.Memory.TakeDirtySinceMark(pages);
         if (stream.Pass == 0)
@@ -63,6 +69,7 @@ public sealed partial class LockstepCoordinatorActor
         List<int> pages = [];
         _machine!.Memory.TakeDirtySinceMark(pages);
         _isStreamFinal = true;
+        TellDisks(new DiskProtocol.MarkBase());
         _outgoing = new OutgoingState
         {
             Stream = stream.Stream, Pass = -1, Path = stream.Path, IsFinal = true, Pages = pages, NextSequence = stream.FirstSequence, BeganNs = Now,
@@ -89,6 +96,7 @@ public sealed partial class LockstepCoordinatorActor
             _outgoingEnds.Dequeue();
         }
 
+        if (!SendParcels()) return;
         if (_outgoing is not { } outgoing || _isInRound || _machine is not { } machine) return;
         ulong sentBefore = outgoing.NextSequence;
         if (!TrySendMore(outgoing, machine) && outgoing.NextSequence != sentBefore) Feed(new StateMoved(Now, outgoing.Stream));
@@ -197,8 +205,7 @@ public sealed partial class LockstepCoordinatorActor
         _machine = _options.CreateMachine(_options.Definition);
         _machine.Memory.Clear();
         _loadedDevices = [];
-        // The disks were told to be marked stale just before: the answer comes when that is durable.
-        _parts.TermKeeper.Tell(new MachineProtocol.TermBarrier(stream), Self);
+        PrepareDisks(stream);
     }
 
     private void LoadPages(StateBatch batch)
@@ -231,6 +238,7 @@ public sealed partial class LockstepCoordinatorActor
         _loadedDevices = [];
         _events.Enqueue(new StateLoaded(Now, load.Stream, digest));
         if (digest is null) return;
+        TellPeerIn(load.Stream, isSource: false);
         Perform([.. _machine!.PendingRequests.Where(request => request is BlockRequested)], returnIfLate: false);
     }
 

@@ -3,6 +3,7 @@ using ActorFT.Cluster.Status;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine;
 using ActorFT.Machine.IO;
+using ActorFT.Storage.Mirror.Live;
 
 namespace ActorFT.Cluster.Machines;
 
@@ -56,7 +57,7 @@ public sealed partial class LockstepCoordinatorActor
             Term = status.Configuration?.Term ?? 0,
             Leader = status.Configuration?.Leader.Server ?? "",
             Follower = status.Configuration?.Follower?.Server ?? "",
-            Protected = status.IsDuplex,
+            Protected = status.IsDuplex && AreDisksMirrored,
             PeerLeftOut = status.Role == ReplicaRoleName.Leading && _protocol.IsPeerLeftOut,
             Commit = _options.Settings.Commit == CommitMode.Verified ? "verified" : "received",
             Power = (_machine?.Power ?? MachinePower.Running).ToString(),
@@ -96,7 +97,9 @@ public sealed partial class LockstepCoordinatorActor
     private void NoteProtection()
     {
         ReplicaStatus status = _protocol.Status;
-        (bool, bool) now = (status.Role == ReplicaRoleName.Leading, status.IsDuplex);
+        // Disks are a part of being protected; a copy that fails later is told by itself.
+        bool isDuplex = status.IsDuplex && (AreDisksMirrored || _toldProtection.IsDuplex);
+        (bool, bool) now = (status.Role == ReplicaRoleName.Leading, isDuplex);
         // A term rises without a new Lead or Follow when a follower is taken in or left out: what the NICs agreed on ends with the old one.
         if (_mode != Mode.None && NicRouting.RoleIn(status.Configuration, _options.Identity.Self) is { } role)
             foreach (NicPort port in _parts.NicPorts) port.SetRole(role, status.Configuration!.Term);
@@ -120,6 +123,7 @@ public sealed partial class LockstepCoordinatorActor
         if (status.Role == ReplicaRoleName.Joining)
             return _machine is not null ? (ComponentState.Rebuilding, status.Detail) : (ComponentState.Transitioning, status.Detail);
         if (_machine is { Power: MachinePower.Off or MachinePower.Failed }) return (ComponentState.Offline, "the guest shut down");
+        if (status.IsDuplex && !AreDisksMirrored) return (ComponentState.Degraded, DisksSentence);
         return status.IsDuplex ? (ComponentState.Good, "")
             : (ComponentState.Degraded, status.Role == ReplicaRoleName.Leading ? $"exposed: {status.Detail}" : status.Detail);
     }
@@ -182,6 +186,8 @@ public sealed partial class LockstepCoordinatorActor
         {
             case CommandProtocol.Verbs.FailOver:
                 if (status.Role != ReplicaRoleName.Leading) return new(false, $"{server} does not lead machine {machine}.");
+                if (status.IsDuplex && _disks.Any(disk => disk.Peer != CopyUse.Current))
+                    return new(false, $"Machine {machine} cannot be handed over now: {DisksSentence}.");
                 if (!status.IsDuplex) return new(false, $"Machine {machine} is not protected now ({status.Detail}): there is nobody to hand it over to.");
                 Feed(new HandOverRequested(Now));
                 return new(true, $"{server} hands machine {machine} over to {_options.Identity.PeerServer}.");
@@ -198,6 +204,7 @@ public sealed partial class LockstepCoordinatorActor
                 // Carried out by the server that goes on; which one is meant is told (HostActor).
                 if (status.Role != ReplicaRoleName.Leading)
                     return new(false, $"{_options.Identity.PeerServer} leads machine {machine}, so it cannot be taken out: hand the machine over first (actorft failover {machine}).");
+                if (!_areDisksCurrent) return new(false, $"{_options.Identity.PeerServer} cannot be taken out of machine {machine}: it has the only complete disks ({DisksSentence}).");
                 Feed(new IsolatePeerRequested(Now, "an operator asked for it"));
                 return new(true, $"{_options.Identity.PeerServer} is taken out of machine {machine} until \"actorft protect {machine}\"; {server} runs it alone.");
             case CommandProtocol.Verbs.ForceStart:

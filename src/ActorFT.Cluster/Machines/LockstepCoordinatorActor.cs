@@ -47,7 +47,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         Akka.Actor.Props.Create(() => new LockstepCoordinatorActor(options, parts)).WithDispatcher("actorft.machine-dispatcher");
 
     /// <summary>Starts the replica: what its disks are marked with is known.</summary>
-    public sealed record Begin(ulong DiskTerm) : MachineProtocol.ILocalMessage;
+    public sealed record Begin(ulong DiskTerm, IReadOnlyList<bool> AreDisksCurrent) : MachineProtocol.ILocalMessage;
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
@@ -64,7 +64,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
             case ArbiterProtocol.Answer answer: Feed(new ArbiterReplied(Now, answer.Reply)); break;
             case MachineProtocol.PathChanged changed: OnPathChanged(changed.Status); break;
             case MachineProtocol.TermWritten written: Feed(new TermPersisted(Now, written.Term)); break;
-            case MachineProtocol.TermBarrier barrier: Feed(new StatePrepared(Now, barrier.Stream)); break;
+            case MachineProtocol.TermBarrier barrier: OnTermBarrier(barrier.Stream); break;
             case MachineProtocol.RoomForState:
                 _isWaitingForRoom = false;
                 ContinueStream();
@@ -74,7 +74,9 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
             case CommandProtocol.Command command: Sender.Tell(OnCommand(command)); break;
             case MachineProtocol.GetStatus: Sender.Tell(BuildStatus()); break;
             case Begin begin: OnBegin(begin); break;
-            default: Unhandled(message); break;
+            default:
+                if (!OnDiskMessage(message)) Unhandled(message);
+                break;
         }
     }
 
@@ -86,6 +88,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     {
         IActorRef self = Self;
         Feed(new Started(Now, begin.DiskTerm));
+        BeginDisks(begin.AreDisksCurrent);
         _timer = new PreciseTimer($"timer {_options.Identity.Machine}", ReplicaProtocol.TickNs,
             () => self.Tell(MachineProtocol.Tick.Instance, ActorRefs.NoSender), () => self.Tell(MachineProtocol.Wake.Instance, ActorRefs.NoSender));
         _options.Link.Register(_options.Channel, Self);
@@ -114,7 +117,12 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
                 }
 
                 ProtocolEvent? next = TakeReturned();
-                if (next is null && !_events.TryDequeue(out next)) return;
+                if (next is null && !_events.TryDequeue(out next))
+                {
+                    NoteDisks();
+                    return;
+                }
+
                 // The protocol's clock never falls: an event that had to wait is as late as it is taken.
                 _steppedAtNs = Now;
                 foreach (Effect effect in _protocol.Step(next with { NowNs = _steppedAtNs })) _effects.Enqueue(effect);

@@ -1,10 +1,10 @@
 using ActorFT.Cluster.Host;
+using ActorFT.Cluster.Machines.Disks;
 using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Status;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine;
 using ActorFT.Network.Tap;
-using ActorFT.Storage.Raw;
 using Akka.Actor;
 
 namespace ActorFT.Cluster.Machines;
@@ -57,13 +57,13 @@ public sealed class MachineActor : UntypedActor
         for (int i = definition.VcpuCount - 1; i >= 0; i--)
             next = Context.Watch(Context.ActorOf(VcpuActor.Props(i, next, _parts.Meters[i]), VcpuName(i)));
         _parts.FirstVcpu = next;
-        _parts.Disks = [.. definition.Disks.Select((disk, i) => Context.Watch(Context.ActorOf(DiskActor.Props(disk.Name, _resources.Images[i], _coordinator), DiskActor.NamePrefix + disk.Name)))];
+        _parts.Disks = [.. definition.Disks.Select((disk, i) => Context.Watch(Context.ActorOf(DiskActor.Props(_resources.Disks[i] with { Faults = _options.Faults }, _coordinator), DiskActor.NamePrefix + disk.Name)))];
         _parts.Nics = [.. definition.Nics.Select((nic, i) => Context.Watch(Context.ActorOf(
             NicActor.Props(NicOptions(nic.Name, i), _coordinator), NicActor.NamePrefix + nic.Name)))];
         _options.Link.RegisterControl(_options.Channel, OnPeerNic(_parts.NicPorts));
         _parts.Console = Context.ActorOf(ConsoleActor.Props(_coordinator, _parts.ConsoleLog), ConsoleActor.Name);
-        _parts.TermKeeper = Context.Watch(Context.ActorOf(TermKeeperActor.Props(_resources.TermPath), TermKeeperActor.Name));
-        _coordinator.Tell(new LockstepCoordinatorActor.Begin(_resources.Term), Self);
+        _parts.TermKeeper = Context.Watch(Context.ActorOf(TermKeeperActor.Props(_resources.TermPath, _resources.Term), TermKeeperActor.Name));
+        _coordinator.Tell(new LockstepCoordinatorActor.Begin(_resources.Term, [.. _resources.Disks.Select(disk => disk.IsCurrent)]), Self);
     }
 
     private NicActorOptions NicOptions(string name, int index) => new()
@@ -190,8 +190,8 @@ public sealed class MachineActor : UntypedActor
 /// <summary>What the node opened for a machine before any actor was made: so that an operator's mistake is told before anything starts.</summary>
 public sealed record MachineResources
 {
-    /// <summary>Images, in the definition's order.</summary>
-    public required IReadOnlyList<RawImage> Images { get; init; }
+    /// <summary>Disk copies, in the definition's order.</summary>
+    public required IReadOnlyList<DiskActorOptions> Disks { get; init; }
     /// <summary>NIC back ends, in the definition's order.</summary>
     public required IReadOnlyList<INicBackEnd> Nics { get; init; }
     /// <summary>Times of the NICs' routing, in the definition's order.</summary>

@@ -69,6 +69,12 @@ public static class MachineProtocol
     /// <summary>The term is durable.</summary>
     public sealed record TermWritten(ulong Term) : ILocalMessage;
 
+    /// <summary>While stale, the mark on stable storage is 0 whatever term is written; answered by <see cref="StaleWritten"/>.</summary>
+    public sealed record WriteStale(bool IsStale, int Number) : ILocalMessage;
+
+    /// <summary>The mark says so.</summary>
+    public sealed record StaleWritten(int Number) : ILocalMessage;
+
     /// <summary>Asks the term keeper to answer with the same message when all terms before are durable.</summary>
     public sealed record TermBarrier(Lockstep.Protocol.StreamId Stream) : ILocalMessage;
 

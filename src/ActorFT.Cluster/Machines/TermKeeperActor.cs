@@ -14,12 +14,16 @@ public sealed class TermKeeperActor : UntypedActor
     public const string Name = "terms";
 
     private readonly string _path;
+    private ulong _term;
+    private bool _isStale;
 
     /// <summary>Creates it for a file.</summary>
-    public TermKeeperActor(string path) => _path = path;
+    /// <param name="path">The file.</param>
+    /// <param name="term">The term found in it.</param>
+    public TermKeeperActor(string path, ulong term) => (_path, _term) = (path, term);
 
     /// <summary>How to create one.</summary>
-    public static Props Props(string path) => Akka.Actor.Props.Create(() => new TermKeeperActor(path)).WithDispatcher("actorft.disk-dispatcher");
+    public static Props Props(string path, ulong term) => Akka.Actor.Props.Create(() => new TermKeeperActor(path, term)).WithDispatcher("actorft.disk-dispatcher");
 
     /// <summary>The file of a machine in a data folder.</summary>
     public static string PathOf(string dataDirectory, string machine) => Path.Combine(dataDirectory, $"{machine}.term");
@@ -47,8 +51,14 @@ public sealed class TermKeeperActor : UntypedActor
         switch (message)
         {
             case MachineProtocol.WriteTerm write:
-                Write(write.Term);
+                _term = write.Term;
+                Write(_isStale ? 0 : _term);
                 Sender.Tell(new MachineProtocol.TermWritten(write.Term));
+                break;
+            case MachineProtocol.WriteStale stale:
+                _isStale = stale.IsStale;
+                Write(_isStale ? 0 : _term);
+                Sender.Tell(new MachineProtocol.StaleWritten(stale.Number));
                 break;
             case MachineProtocol.TermBarrier: Sender.Tell(message); break;
             default: Unhandled(message); break;

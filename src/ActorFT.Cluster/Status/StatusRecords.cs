@@ -184,6 +184,14 @@ public sealed record DiskStatus
     public long Repaired { get; init; }
     /// <summary>Scrub or resync progress, 0 to 1; negative when none runs.</summary>
     public double Progress { get; init; } = -1;
+    /// <summary>Resync's rate.</summary>
+    public long ResyncBytesPerSecond { get; init; }
+    /// <summary>Resync's time left, seconds; negative when unknown.</summary>
+    public double ResyncSecondsLeft { get; init; } = -1;
+    /// <summary>Requests answered by the peer's copy.</summary>
+    public long FromPeer { get; init; }
+    /// <summary>Bytes copied from the peer's copy.</summary>
+    public long ResyncedBytes { get; init; }
 }
 
 /// <summary>One server's NIC.</summary>

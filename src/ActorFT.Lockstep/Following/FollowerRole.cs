@@ -55,6 +55,8 @@ internal sealed partial class FollowerRole : ReplicaRole
         : Claims.Wanted is not null ? "asking the arbiter to lead"
         : _isMember ? "in lockstep" : "catching up";
 
+    public override bool HasPeer => _promotion is null;
+
     public override void Enter()
     {
         Context.Clock.Start(Context.Clock.LastNs, Context.NowNs);
@@ -157,6 +159,7 @@ internal sealed partial class FollowerRole : ReplicaRole
         if (Context.Role != this || _promotion is not null) return;
         if (Lost() is null) Claims.Withdraw();
         else if (Settings.Bug == PlantedBug.PromoteWithoutClaim) Promote(new Configuration(Claims.KnownTerm + 1, Context.Self, null));
+        else if (!Context.AreDisksCurrent) Context.FenceAndWait($"{_leader.Server} is lost ({Lost()}) and has the only complete disks");
         else if (_isMember) Claims.Want(Context.Self, null);
         else Claims.Query(); // the leader may have made it a member and died before it said so; until then its state is kept, but never acts
     }
@@ -184,7 +187,7 @@ internal sealed partial class FollowerRole : ReplicaRole
 
     private void OnPrepare(HandOverPrepare prepare)
     {
-        if (!_isMember || _promotion is not null || _divergence is not null || prepare.Proposed.Leader != Context.Self) return;
+        if (!_isMember || _promotion is not null || _divergence is not null || !Context.AreDisksCurrent || prepare.Proposed.Leader != Context.Self) return;
         if (_executing is not null || _executedRound != prepare.Round) return; // it is sent again
         _kept.Released(prepare.Round);
         _handOver = prepare.Proposed;

@@ -211,7 +211,7 @@ internal sealed class JoinerRole(ReplicaContext context) : ReplicaRole(context)
     {
         if (_step != Step.Waiting) return;
         var facts = new ColdStartFacts(Context.Self, Context.Identity.PeerServer, Claims.HasAnswered, Claims.Known, Claims.PersistedTerm,
-            Peer.Hello, Context.IsAvailable && !Context.IsLeaving, Context.NowNs - _sinceNs, _isForced);
+            Peer.Hello, Context.IsAvailable && !Context.IsLeaving, Context.NowNs - _sinceNs, _isForced, Context.AreDisksCurrent);
         // A claim marks the disks with the coming term before it is sent; that mark is this server's own and no newer knowledge.
         if (_isBooting && Claims.Wanted is not null) return;
         string? waitsFor = ColdStart.WaitsFor(facts, Settings);

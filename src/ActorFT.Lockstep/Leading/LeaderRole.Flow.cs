@@ -68,7 +68,7 @@ internal sealed partial class LeaderRole
 
     private void OnOwnFlush(FlushId flush)
     {
-        if (!Holds || _peerFlushes.Remove(flush)) Context.Emit(new CompleteFlush(flush));
+        if (!Holds || Settings.Flush == FlushMode.Leader || _peerFlushes.Remove(flush)) Context.Emit(new CompleteFlush(flush));
         else AddBounded(_ownFlushes, flush);
     }
 

@@ -57,6 +57,8 @@ internal sealed partial class LeaderRole : ReplicaRole
         ReplicaRoleName.Leading, Detail, _configuration, IsDuplex, _open.NextRound, _stream?.Window?.ExecutedRound ?? 0, LagNs, _gate.HeldBytes,
         _stream?.Window?.UnstoredRecords ?? 0, _pace);
 
+    public override bool HasPeer => _stream is not null;
+
     private bool IsDuplex => _stream is { Phase: StreamPhase.Duplex } && _drop is null;
 
     /// <summary>Whether outputs wait for the peer: from before a claim may make it a member until a claim leaves it out.</summary>
@@ -262,6 +264,12 @@ internal sealed partial class LeaderRole : ReplicaRole
         {
             if (_isIsolation) Context.NoteIsolation();
             EndStream(_drop);
+        }
+
+        if (_stream is { MayBeMember: true } && _drop is not null && !Context.AreDisksCurrent && Context.Role == this)
+        {
+            Context.FenceAndWait($"{_stream.Peer.Server} is lost ({_drop}) and has the only complete disks");
+            return;
         }
 
         (Member leader, Member? follower) = Desired();

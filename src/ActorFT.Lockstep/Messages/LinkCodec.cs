@@ -152,6 +152,7 @@ public static class LinkCodec
         writer.Bool(hello.IsLeader);
         writer.Bool(hello.HasState);
         writer.Bool(hello.IsAvailable);
+        writer.Bool(hello.AreDisksCurrent);
         WriteOptionalStream(writer, hello.Stream);
         writer.Varint(hello.DiskTerm);
         writer.Bool(hello.Configuration is not null);
@@ -174,6 +175,7 @@ public static class LinkCodec
             IsLeader = reader.Bool(),
             HasState = reader.Bool(),
             IsAvailable = reader.Bool(),
+            AreDisksCurrent = reader.Bool(),
             Stream = ReadOptionalStream(ref reader),
             DiskTerm = ReadCount(ref reader),
             Configuration = reader.Bool() ? ReadConfiguration(ref reader) : null,

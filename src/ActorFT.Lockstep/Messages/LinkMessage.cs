@@ -48,6 +48,8 @@ public sealed record Hello : LinkMessage
     public bool HasState { get; init; }
     /// <summary>Whether the sender may be taken in: not leaving, its disks usable.</summary>
     public bool IsAvailable { get; init; }
+    /// <summary>Whether its disk copies lack nothing: whether it could go on without the other server.</summary>
+    public bool AreDisksCurrent { get; init; } = true;
     /// <summary>The stream the sender is in.</summary>
     public StreamId? Stream { get; init; }
     /// <summary>The term its disks are marked with; 0 when they are stale or new.</summary>

@@ -5,8 +5,9 @@ namespace ActorFT.Lockstep.Protocol;
 /// <summary>
 /// Says which outputs must wait for a record's commit (or its end, for a follower) and which may act at once. Frames, console
 /// bytes, power changes and everything that changes a disk wait. A read acts at once unless a write that waits overlaps it:
-/// it must see that write. Flushes and entropy act at once: they show the world nothing.
-/// DETERMINISM: both replicas' disks see overlapping requests of one disk in the order the machine made them.
+/// it must see that write. A flush acts at once unless a write that waits is before it. Entropy acts at once: it shows the world nothing.
+/// DETERMINISM: both replicas' disks see overlapping requests of one disk, and all that change it or flush it, in the order the machine
+/// made them: so what a flush covers, and what "after request n" means, is the same on both.
 /// </summary>
 internal sealed class DiskOrder
 {
@@ -18,7 +19,10 @@ internal sealed class DiskOrder
         switch (output)
         {
             case EntropyRequested: return false;
-            case BlockRequested { Operation: BlockOperation.Flush }: return false;
+            case BlockRequested { Operation: BlockOperation.Flush } flush:
+                if (!_waiting.Exists(write => write.DiskIndex == flush.DiskIndex && write.Operation != BlockOperation.Read)) return false;
+                _waiting.Add(flush);
+                return true;
             case BlockRequested { Operation: BlockOperation.Read } read:
                 if (!_waiting.Exists(write => Overlaps(write, read))) return false;
                 _waiting.Add(read);

@@ -9,6 +9,15 @@ public enum CommitMode : byte
     Verified = 1,
 }
 
+/// <summary>When a guest's flush ends in duplex.</summary>
+public enum FlushMode : byte
+{
+    /// <summary>When both copies are stable.</summary>
+    Both = 0,
+    /// <summary>When the leader's is. Its price: what the guest was told is on disk may be lost if the leader's server is lost for good and the other crashes too.</summary>
+    Leader = 1,
+}
+
 /// <summary>Whom a divergence isolates when neither replica's self-check shows which one is faulty.</summary>
 public enum DivergencePolicy : byte
 {
@@ -30,6 +39,9 @@ public sealed record LockstepSettings
 
     /// <summary>When outputs may leave.</summary>
     public CommitMode Commit { get; init; } = CommitMode.Received;
+
+    /// <summary>When a flush ends.</summary>
+    public FlushMode Flush { get; init; } = FlushMode.Both;
 
     /// <summary>What to do when digests differ and no self-check tells why.</summary>
     public DivergencePolicy OnDivergence { get; init; } = DivergencePolicy.IsolateFollower;

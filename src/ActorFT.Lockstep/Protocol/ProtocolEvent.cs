@@ -153,6 +153,14 @@ public sealed record LeaveRequested(ulong NowNs) : ProtocolEvent(NowNs);
 /// <param name="IsAvailable">Whether it may.</param>
 public sealed record AvailabilityChanged(ulong NowNs, bool IsAvailable) : ProtocolEvent(NowNs);
 
+/// <summary>
+/// Whether this server's disk copies lack nothing. While they do, it may follow and even lead in duplex, served by the other server's copies, but it never
+/// goes on alone and never boots (design.md §3 rule 5).
+/// </summary>
+/// <param name="NowNs">The clock.</param>
+/// <param name="AreCurrent">Whether they lack nothing, durably known.</param>
+public sealed record DisksChanged(ulong NowNs, bool AreCurrent) : ProtocolEvent(NowNs);
+
 /// <summary>The operator knows that the other server is dead and its state lost: boot here, if the arbiter allows it.</summary>
 /// <param name="NowNs">The clock.</param>
 public sealed record ColdStartForced(ulong NowNs) : ProtocolEvent(NowNs);

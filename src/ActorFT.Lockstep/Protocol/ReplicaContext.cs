@@ -41,6 +41,9 @@ internal sealed class ReplicaContext
     /// <summary>May be a replica: disks usable, not in maintenance.</summary>
     public bool IsAvailable { get; set; } = true;
 
+    /// <summary>This server's disk copies lack nothing: it may go on alone, and boot.</summary>
+    public bool AreDisksCurrent { get; set; } = true;
+
     /// <summary>The newest stream this replica was offered: older offers that come late are ignored.</summary>
     public StreamId LastStream { get; set; }
 
@@ -70,6 +73,7 @@ internal sealed class ReplicaContext
         DefinitionHash = Identity.DefinitionHash,
         Commit = Settings.Commit,
         IsAvailable = IsAvailable && !IsLeaving,
+        AreDisksCurrent = AreDisksCurrent,
         DiskTerm = Claims.PersistedTerm,
         Configuration = Claims.Known,
     }), path);

@@ -49,6 +49,9 @@ public sealed class ReplicaProtocol
     /// <summary>Whether the other server stays out until <see cref="PeerAllowed"/>.</summary>
     public bool IsPeerLeftOut => _context.IsPeerLeftOut;
 
+    /// <summary>Whether the other replica takes part: being made from this one, or in lockstep with it.</summary>
+    public bool HasPeer => _context.Role.HasPeer;
+
     /// <summary>Leading: the time for a round that begins now.</summary>
     public ulong StampRound(ulong nowNs) => _context.Clock.Stamp(nowNs);
 
@@ -102,6 +105,10 @@ public sealed class ReplicaProtocol
             case AvailabilityChanged changed:
                 _context.IsAvailable = changed.IsAvailable;
                 if (changed.IsAvailable) _context.IsLeaving = false; // it is back
+                _context.Role.OnTick();
+                break;
+            case DisksChanged disks:
+                _context.AreDisksCurrent = disks.AreCurrent;
                 _context.Role.OnTick();
                 break;
             case PeerAllowed: _context.AllowPeer(); break;

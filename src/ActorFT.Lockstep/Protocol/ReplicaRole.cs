@@ -16,6 +16,9 @@ internal abstract class ReplicaRole(ReplicaContext context)
 
     public abstract ReplicaStatus Status { get; }
 
+    /// <summary>Whether the other replica takes part in the machine with this one.</summary>
+    public virtual bool HasPeer => false;
+
     public virtual void Enter() { }
 
     /// <summary>An event is about to be taken. Everything that was emitted before is done, but, after a pause, what is returned.</summary>

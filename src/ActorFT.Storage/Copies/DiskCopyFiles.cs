@@ -65,6 +65,18 @@ public static class DiskCopyFiles
     /// <summary>Whether the copy has metadata, by the presence of the file alone.</summary>
     public static bool HasMetadata(DiskCopySettings settings) => File.Exists(HostBlockFile.ResolvePath(settings.EffectiveMetadataPath));
 
+    /// <summary>The path with its last symbolic link followed: two names of one file are one.</summary>
+    public static string Resolve(string path) => HostBlockFile.ResolvePath(path);
+
+    /// <summary>The disk's size, from the copy's metadata alone.</summary>
+    /// <exception cref="StorageConfigurationException">A file is missing, in use, foreign or of a newer format.</exception>
+    /// <exception cref="MetadataDamagedException">The metadata cannot be used.</exception>
+    public static long ReadCapacity(DiskCopySettings settings)
+    {
+        using HostBlockFile metadata = HostBlockFile.Open(settings.EffectiveMetadataPath, "metadata");
+        return (Superblock.Read(metadata) ?? throw new MetadataDamagedException($"The metadata {metadata.Name} was never finished.")).CapacityBytes;
+    }
+
     /// <summary>Makes a copy: metadata for an image, and the image too (sparse, zero) if it is not there.</summary>
     /// <param name="settings">Where.</param>
     /// <param name="diskId">See <see cref="DiskCopy.Create"/>.</param>

@@ -75,12 +75,14 @@ public sealed class NodeConfigReaderTests
         Assert.Equal(defaults.Lockstep, documented.Lockstep);
         Assert.Equal(defaults.ResyncBytesPerSecond, documented.ResyncBytesPerSecond);
         Assert.Equal(defaults.StatusInterval, documented.StatusInterval);
+        Assert.Equal(defaults.Disks with { Worker = documented.Disks.Worker }, documented.Disks);
+        Assert.Equal(defaults.Disks.Worker.StallDeadline, documented.Disks.Worker.StallDeadline);
         Assert.Equal(defaults.AllowsFaultInjection, documented.AllowsFaultInjection);
         Assert.Equal(defaults.Faults.Policies, documented.Faults.Policies);
         Assert.Equal(defaults.Faults.Alerts with { Command = [] }, documented.Faults.Alerts with { Command = [] });
         // Every key that the reader knows is documented.
         Akka.Configuration.Config lockstep = NodeRuntime.ReferenceConfig.GetConfig("actorft.lockstep");
-        string[] keys = ["commit", "on-divergence", "on-no-arbiter", "max-record", "digest-interval", "heartbeat", "silence", "link-down-grace", "lag-limit",
+        string[] keys = ["commit", "flush", "on-divergence", "on-no-arbiter", "max-record", "digest-interval", "heartbeat", "silence", "link-down-grace", "lag-limit",
             "slow-follower", "max-isolations", "isolation-window", "reprotect-delay", "first-boot-wait", "resync-rate"];
         Assert.All(keys, key => Assert.True(lockstep.HasPath(key), $"actorft.lockstep.{key} is not in reference.conf"));
     }

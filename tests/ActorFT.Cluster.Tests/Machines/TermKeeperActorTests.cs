@@ -24,7 +24,7 @@ public sealed class TermKeeperActorTests : ActorSpec
     public void Term_IsInItsFile_WhenTheAnswerComes()
     {
         Assert.Equal(0UL, TermKeeperActor.Read(TermPath));
-        IActorRef keeper = Sys.ActorOf(TermKeeperActor.Props(TermPath));
+        IActorRef keeper = Sys.ActorOf(TermKeeperActor.Props(TermPath, 0));
         foreach (ulong term in new ulong[] { 1, 7, ulong.MaxValue, 3 })
         {
             keeper.Tell(new MachineProtocol.WriteTerm(term), TestActor);
@@ -36,7 +36,7 @@ public sealed class TermKeeperActorTests : ActorSpec
     [Fact]
     public void Barrier_IsAnsweredAfterTheTermsBeforeIt()
     {
-        IActorRef keeper = Sys.ActorOf(TermKeeperActor.Props(TermPath));
+        IActorRef keeper = Sys.ActorOf(TermKeeperActor.Props(TermPath, 0));
         keeper.Tell(new MachineProtocol.WriteTerm(5), TestActor);
         keeper.Tell(new MachineProtocol.TermBarrier(default), TestActor);
         ExpectMsg<MachineProtocol.TermWritten>(Bound);
@@ -47,7 +47,7 @@ public sealed class TermKeeperActorTests : ActorSpec
     [Fact]
     public void CrashBetweenWriteAndRename_KeepsTheOldTerm()
     {
-        IActorRef keeper = Sys.ActorOf(TermKeeperActor.Props(TermPath));
+        IActorRef keeper = Sys.ActorOf(TermKeeperActor.Props(TermPath, 0));
         keeper.Tell(new MachineProtocol.WriteTerm(5), TestActor);
         ExpectMsg<MachineProtocol.TermWritten>(Bound);
         File.WriteAllText(TermPath + ".new", ""); // what a crash leaves: made, not yet written
@@ -62,7 +62,7 @@ public sealed class TermKeeperActorTests : ActorSpec
     {
         TestProbe watcher = CreateTestProbe();
         IActorRef supervisor = Sys.ActorOf(Props.Create(() => new Stopping()));
-        IActorRef keeper = await supervisor.Ask<IActorRef>(TermKeeperActor.Props(Path.Combine(_folder.Root, "no-such-folder", "m.term")), Bound);
+        IActorRef keeper = await supervisor.Ask<IActorRef>(TermKeeperActor.Props(Path.Combine(_folder.Root, "no-such-folder", "m.term"), 0), Bound);
         watcher.Watch(keeper);
         keeper.Tell(new MachineProtocol.WriteTerm(5), TestActor);
         watcher.ExpectTerminated(keeper, Bound);

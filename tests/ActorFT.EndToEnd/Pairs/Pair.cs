@@ -16,6 +16,7 @@ internal sealed class Pair : IDisposable
     private const int SigKill = 9, SigStop = 19, SigCont = 18;
 
     private readonly string _memory, _node;
+    private readonly Dictionary<string, int> _endpoints; // ports; empty for none
     private readonly TemporaryFolder _folder = new();
     private readonly Dictionary<string, ActorftProcess> _nodes = [];
     private readonly Dictionary<string, string> _ended = []; // what former processes of a node wrote
@@ -26,11 +27,13 @@ internal sealed class Pair : IDisposable
     /// <param name="lockstep">Keys of actorft.lockstep.</param>
     /// <param name="memory">The machine's memory.</param>
     /// <param name="node">More keys of actorft, on the servers.</param>
-    public Pair(int vcpus, string guestDoes, string lockstep = "", string memory = "256 MiB", string node = "")
+    /// <param name="hasDisk">Whether the machine has a disk "data", which <see cref="MakeDisk"/> makes, and the servers an endpoint.</param>
+    public Pair(int vcpus, string guestDoes, string lockstep = "", string memory = "256 MiB", string node = "", bool hasDisk = false)
     {
         _memory = memory;
         _node = node;
-        int[] ports = FreePorts(7);
+        int[] ports = FreePorts(9);
+        _endpoints = hasDisk ? new() { [ServerA] = ports[7], [ServerB] = ports[8] } : [];
         Write(ServerA, ServerB, ports[0], ports[1], ports[2], ports[3], ports[4], ports[5], ports[6], vcpus, guestDoes, lockstep);
         Write(ServerB, ServerA, ports[1], ports[0], ports[2], ports[4], ports[3], ports[6], ports[5], vcpus, guestDoes, lockstep);
         _folder.Write(Arbiter + ".conf", $$"""
@@ -166,9 +169,34 @@ internal sealed class Pair : IDisposable
               machines = [ {
                 name = guest, vcpus = {{vcpus}}, memory = {{_memory}}, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}"
                 append = "console=ttyS0 quiet loglevel=3 {{guestDoes}}", console = "file:{{name}}.console"
+                {{(_endpoints.Count == 0 ? "" : $$"""disks = [ { name = data, path = "{{name}}.img" } ]""")}}
               } ]
             }
+            {{(_endpoints.TryGetValue(name, out int endpoint) ? $$"""akka.management.http { hostname = "127.0.0.1", port = {{endpoint}}, token-file = "token" }""" : "")}}
             """);
+
+    /// <summary>The image of the disk's copy on a server.</summary>
+    public string ImagePath(string server) => Path.Combine(_folder.Root, server + ".img");
+
+    /// <summary>Makes the disk's copies: an ext4 file system on the first server, nothing on the second.</summary>
+    public Pair MakeDisk(string size)
+    {
+        (int code, _, string errors) = ActorftProcess.RunShell(_folder.Root, $"""
+            set -e; PATH=$PATH:/usr/sbin:/sbin
+            head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >token; chmod 600 token
+            truncate -s {size} {ServerA}.img; mke2fs -q -F -t ext4 {ServerA}.img
+            $ACTORFT disk create --config {ServerA}.conf; $ACTORFT disk create --config {ServerB}.conf --replacement --size {size}iB
+            """);
+        return code == 0 ? this : throw new InvalidOperationException($"The disks could not be made: {errors}");
+    }
+
+    /// <summary>Asks a running server for something, as an operator would; gives what it answers.</summary>
+    public string Ask(params string[] arguments)
+    {
+        (int code, string output, string errors) = ActorftProcess.Run(_folder.Root,
+            [.. arguments, .. _endpoints.Values.SelectMany(port => (string[])["--url", $"http://127.0.0.1:{port}"]), "--token-file", "token"]);
+        return code == 0 ? output : throw new InvalidOperationException($"actorft {string.Join(' ', arguments)} ended with {code}: {output}{errors}");
+    }
 
     // Below the ports that the kernel gives to whoever connects (net.ipv4.ip_local_port_range): while a node is dead its port must stay free.
     // Else another connection takes it, even one to that very port, which TCP connects with itself, and the node cannot start again.

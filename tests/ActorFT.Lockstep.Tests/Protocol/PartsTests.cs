@@ -44,11 +44,15 @@ public class PartsTests
         Assert.True(order.MustWait(write));
         Assert.False(order.MustWait(Block(3, BlockOperation.Read, 0)));
         Assert.False(order.MustWait(Block(4, BlockOperation.Read, 512, disk: 1)));
-        Assert.False(order.MustWait(Block(5, BlockOperation.Flush, 0)));
+        BlockRequested flush = Block(5, BlockOperation.Flush, 0);
+        Assert.True(order.MustWait(flush)); // a write before it waits: what a flush covers is the same on both servers
+        Assert.False(order.MustWait(Block(5, BlockOperation.Flush, 0, disk: 1)));
         BlockRequested read = Block(6, BlockOperation.Read, 512);
         Assert.True(order.MustWait(read));
         order.Performed(write);
+        order.Performed(flush);
         order.Performed(read);
+        Assert.False(order.MustWait(Block(6, BlockOperation.Flush, 0)));
         Assert.False(order.MustWait(Block(7, BlockOperation.Read, 512)));
         Assert.True(order.MustWait(Block(8, BlockOperation.Discard, 512)));
         Assert.True(order.MustWait(Block(9, BlockOperation.WriteZeroes, 512)));

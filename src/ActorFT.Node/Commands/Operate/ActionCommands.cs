@@ -124,7 +124,10 @@ internal static class ActionCommands
     public static Command Disk()
     {
         Command disk = StatusCommands.Components("disk");
+        disk.Subcommands.Add(DiskFileCommands.Create());
+        disk.Subcommands.Add(DiskFileCommands.Verify());
         disk.Subcommands.Add(OnKind("disk", "isolate", CommandProtocol.Verbs.Isolate, "Takes one server's copy of a disk out of service; that server's replica uses the other copy.", "root", true));
+        disk.Subcommands.Add(OnKind("disk", "fail", CommandProtocol.Verbs.Isolate, "The same as isolate.", "root", true));
         disk.Subcommands.Add(OnKind("disk", "repair", CommandProtocol.Verbs.Repair, "Brings one server's copy of a disk back; it is made equal while the machine runs.", "root", true));
         disk.Subcommands.Add(OnKind("disk", "scrub", CommandProtocol.Verbs.Scrub, "Compares a disk's copies and repairs what differs.", "root", true));
         return disk;

@@ -1,0 +1,127 @@
+using ActorFT.Machine.IO;
+using ActorFT.Machine.State;
+
+namespace ActorFT.Storage.Mirror.Live;
+
+// What the two sides tell each other: how copies stand, results of requests.
+public sealed partial class DiskMirror
+{
+    private const long StandsIntervalMs = 1_000;
+
+    private sealed record Kept(ulong RequestId, PeerAnswer Answer, ReadOnlyMemory<byte> Data);
+
+    private readonly Dictionary<ulong, Kept> _kept = [];
+    private readonly Queue<Kept> _keptOrder = new();
+    private readonly SortedSet<ulong> _wants = []; // results that the peer waits for
+    private long _keptBytes, _saidStandsMs = long.MinValue / 2;
+    private ulong _forgottenThrough;
+
+    private void Say(MirrorMessage message)
+    {
+        if (!_isPeerIn) return;
+        _writer.Clear();
+        MirrorCodec.Write(_writer, _pairing.Term, _pairing.Number, message);
+        _host.Send(_writer.Written.ToArray());
+    }
+
+    private void SayStands()
+    {
+        if (!_isPeerIn || _nowMs - _saidStandsMs < StandsIntervalMs) return;
+        _saidStandsMs = _nowMs;
+        Say(new CopyStands(Use, Reason));
+    }
+
+    /// <summary>Bytes of the peer's mirror arrived.</summary>
+    public void Received(ReadOnlySpan<byte> bytes)
+    {
+        MirrorMessage message;
+        try
+        {
+            (ulong term, ulong number, message) = MirrorCodec.Read(bytes);
+            if (!_isPeerIn || (term, number) != _pairing) return;
+        }
+        catch (StateFormatException)
+        {
+            return; // another build; its hello is refused with a sentence
+        }
+
+        switch (message)
+        {
+            case CopyStands stands: OnStands(stands); break;
+            case InventoryWanted: OnInventoryWanted(); break;
+            case Inventory inventory: OnInventory(inventory); break;
+            case ResultWanted wanted: OnResultWanted(wanted.RequestId); break;
+            case ResultTold told: OnResult(told); break;
+            case RegionWanted wanted: OnRegionWanted(wanted); break;
+            case RegionTold told: OnRegion(told); break;
+            case SyncWanted wanted: OnSyncWanted(wanted); break;
+            case SyncTold told: OnSyncTold(told); break;
+            case SyncConfirmed confirmed: OnSyncConfirmed(confirmed.Number); break;
+        }
+    }
+
+    private void OnStands(CopyStands stands)
+    {
+        bool isNew = _peerUse != stands.Use;
+        (_peerUse, _peerReason) = (stands.Use, stands.Reason);
+        if (!isNew) return;
+        _saidStandsMs = long.MinValue / 2;
+        SayStands(); // a peer that has just begun does not know how this copy stands
+        if (stands.Use == CopyUse.Current && Use == CopyUse.Current) _host.Record(copy => copy.SetNeedsFullCompare(false), _ => { });
+        _host.OnChanged();
+        if (stands.Use != CopyUse.Current && Use == CopyUse.Rebuilding) DropPlan();
+        if (CanPeerServe && Use == CopyUse.Out && !_isStaleMarked && !_isMarkingStale) BeginMarkStale();
+        foreach (Entry entry in Snapshot()) Settle(entry);
+    }
+
+    private void AskPeer(Entry entry)
+    {
+        if (_nowMs - entry.AskedMs < _settings.AskAgainMs) return;
+        entry.AskedMs = _nowMs;
+        Say(new ResultWanted(entry.Request.RequestId));
+    }
+
+    private void OnResult(ResultTold told)
+    {
+        if (!_entries.TryGetValue(told.RequestId, out Entry? entry) || !entry.NeedsPeer) return;
+        ulong expected = entry.Request.Operation == BlockOperation.Read ? entry.Request.LengthBytes : 0;
+        (entry.Peer, entry.PeerData) = told.Answer == PeerAnswer.Ok && (ulong)told.Data.Length != expected ? (PeerAnswer.Bad, default) : (told.Answer, told.Data);
+        Settle(entry);
+    }
+
+    // Both replicas make every request: what the peer asks for was made here, or will be.
+    private void OnResultWanted(ulong id)
+    {
+        if (_kept.TryGetValue(id, out Kept? kept)) Say(new ResultTold(id, kept.Answer, kept.Data));
+        else if (id <= _forgottenThrough && !_entries.ContainsKey(id)) Say(new ResultTold(id, PeerAnswer.Gone, default));
+        else if (_wants.Count < _settings.KeptResults) _wants.Add(id);
+    }
+
+    /// <summary>Keeps what the own copy answered, for a peer whose copy cannot.</summary>
+    private void Keep(BlockRequested request, PeerAnswer answer, ReadOnlyMemory<byte> data, BlockStatus status)
+    {
+        if (!_isPeerIn || request.Operation is not (BlockOperation.Read or BlockOperation.Flush)) return;
+        // A copy that lacks regions is stable only together with the other: its flush says nothing by itself.
+        if (request.Operation == BlockOperation.Flush && Use != CopyUse.Current || status != BlockStatus.Ok) answer = PeerAnswer.Bad;
+        Kept kept = new(request.RequestId, answer, data);
+        _kept[request.RequestId] = kept;
+        _keptOrder.Enqueue(kept);
+        _keptBytes += data.Length;
+        while (_keptBytes > _settings.KeptBytes || _keptOrder.Count > _settings.KeptResults)
+        {
+            Kept oldest = _keptOrder.Dequeue();
+            _keptBytes -= oldest.Data.Length;
+            if (_kept.TryGetValue(oldest.RequestId, out Kept? same) && ReferenceEquals(same, oldest)) _kept.Remove(oldest.RequestId);
+            _forgottenThrough = Math.Max(_forgottenThrough, oldest.RequestId);
+        }
+
+        if (_wants.Remove(request.RequestId)) Say(new ResultTold(request.RequestId, answer, data));
+    }
+
+    private void ForgetKept()
+    {
+        _kept.Clear();
+        _keptOrder.Clear();
+        (_keptBytes, _forgottenThrough) = (0, 0);
+    }
+}

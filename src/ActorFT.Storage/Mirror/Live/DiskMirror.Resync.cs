@@ -1,0 +1,371 @@
+using ActorFT.Machine.IO;
+using ActorFT.Storage.Copies;
+using ActorFT.Storage.Metadata;
+
+namespace ActorFT.Storage.Mirror.Live;
+
+// What this copy lacks comes from the peer's, region by region, while both are written (docs/disks.md §7).
+public sealed partial class DiskMirror
+{
+    private const long RegionTimeoutMs = 5_000;
+
+    private sealed class Transfer(int region)
+    {
+        internal int Region { get; } = region;
+        internal long SinceMs { get; set; }
+        internal ulong Position { get; init; } // when this copy was looked at
+        internal bool IsAsked { get; set; }
+        internal int WritesLeft { get; set; }
+        internal bool IsWriting { get; set; }
+        internal int BadBlocks { get; set; } // bad here, by the own checksum, before
+    }
+
+    private readonly Dictionary<int, Transfer> _transfers = [];
+    private readonly SortedSet<int> _unconfirmed = []; // regions equal since, and not flushed together since
+    private readonly Dictionary<int, (ulong NotBefore, ulong[] Checksums)> _regionsWanted = []; // by the peer, and this replica is not there yet
+    private readonly TokenBucket _resyncBucket;
+    private ResyncPlan? _plan;
+    private long _inventoryAskedMs = long.MinValue / 2, _resyncNotBeforeMs;
+    private bool _isPlanning, _isMarkingCurrent;
+    private ulong _internalId = InternalIds;
+
+    // Requests of the mirror's own are beside the machine's: its ids never come so far.
+    private const ulong InternalIds = 1UL << 62;
+
+    /// <summary>Progress of what is being fetched; null when nothing is.</summary>
+    public MirrorProgress? Resync => _plan is { IsComplete: false } plan ? plan.Progress(_nowMs) : null;
+
+    private void DropPlan()
+    {
+        _plan = null;
+        _transfers.Clear();
+        _unconfirmed.Clear();
+        _regionsWanted.Clear();
+        (_isPlanning, _isMarkingCurrent) = (false, false);
+        _sync = null;
+        _peerSync = null;
+    }
+
+    private void TickResync()
+    {
+        if (Use == CopyUse.Rebuilding && CanPeerServe && _plan is null && !_isPlanning && _nowMs - _inventoryAskedMs >= _settings.AskAgainMs)
+        {
+            _inventoryAskedMs = _nowMs;
+            Say(new InventoryWanted());
+        }
+
+        foreach (Transfer transfer in _transfers.Values.Where(t => t is { IsWriting: false } && _nowMs - t.SinceMs >= RegionTimeoutMs).ToArray()) GiveUp(transfer);
+        Pump();
+    }
+
+    private void OnInventoryWanted()
+    {
+        if (Use == CopyUse.Out)
+        {
+            SayStands();
+            return;
+        }
+        // From here on the peer is written too: what differs now is what may differ, and stays marked until it was compared.
+        CopyDescription? described = null;
+        int[] dirty = [];
+        int life = _life;
+        _host.Record(copy =>
+        {
+            described = copy.Describe();
+            dirty = [.. copy.DirtyRegions()];
+            copy.MarkDirty(dirty);
+        }, isRecorded =>
+        {
+            if (life == _life && isRecorded && described is { } d)
+                Say(new Inventory(Use, d.DiskId, d.CapacityBytes, _geometry.RegionBytes, d.NeedsFullCompare, _base, dirty));
+        });
+    }
+
+    private void OnInventory(Inventory inventory)
+    {
+        if (Use != CopyUse.Rebuilding || _plan is not null || _isPlanning || inventory.Use != CopyUse.Current) return;
+        if (inventory.CapacityBytes != _geometry.CapacityBytes || inventory.RegionBytes != _geometry.RegionBytes)
+        {
+            _host.OnForeign($"the other server's copy has {inventory.CapacityBytes} bytes in regions of {inventory.RegionBytes}, this one {_geometry.CapacityBytes} in regions of {_geometry.RegionBytes}");
+            return;
+        }
+
+        string? refusal = null;
+        int[] regions = [];
+        _isPlanning = true;
+        int life = _life, copyLife = _copyLife;
+        _host.Record(copy =>
+        {
+            CopyDescription own = copy.Describe();
+            bool isOther = own.DiskId != inventory.DiskId;
+            // A disk that served before under another identity holds something else: never overwritten without a word (docs/disks.md §6).
+            if (isOther && own.Version != default && !own.NeedsFullCompare)
+            {
+                refusal = $"it is another disk: its identity is {own.DiskId}, and the other server's copy has {inventory.DiskId}; make it anew with \"actorft disk create --replacement\" if it may be overwritten";
+                return;
+            }
+
+            bool isAll = isOther || own.NeedsFullCompare || inventory.NeedsFullCompare;
+            regions = isAll ? [.. Enumerable.Range(0, _geometry.RegionCount)] : [.. copy.DirtyRegions().Union(_settings.Bug == MirrorBug.ForgetsPeersDirtyRegions ? [] : inventory.DirtyRegions.Where(r => r >= 0 && r < _geometry.RegionCount)).Order()];
+            copy.MarkDirty(regions); // so that an interrupted rebuild knows what is left
+            if (isOther) copy.AdoptDiskId(inventory.DiskId);
+            if (own.NeedsFullCompare) copy.SetNeedsFullCompare(false);
+        }, isRecorded =>
+        {
+            if (life != _life || copyLife != _copyLife) return;
+            _isPlanning = false;
+            if (!isRecorded) return;
+            if (refusal is not null)
+            {
+                _host.OnForeign(refusal);
+                return;
+            }
+
+            // Writes made while that was recorded count as made before any region is asked for.
+            _plan = new ResyncPlan(_geometry, regions, _position);
+            _position = Math.Max(_position, inventory.Base);
+            _isConfirmedWhole = false;
+            _host.Tell(MirrorNote.ResyncBegan, $"{regions.Length} regions of {_geometry.RegionBytes >> 10} KiB are compared with the other server's copy");
+            Pump();
+        });
+    }
+
+    // A block that cannot be read here, or written in part, has its region fetched. That this copy may lack a write there is durable before
+    // the request ends.
+    private void FetchBadBlocks(IReadOnlyList<long> blocks, BlockRequested request, Entry entry)
+    {
+        Counts = Counts with { BadBlocks = Counts.BadBlocks + blocks.Count };
+        _host.Tell(MirrorNote.BadBlocks, $"{blocks.Count} bad block(s) from {blocks[0]} on were found");
+        if (!CanPeerServe) return;
+        int[] regions = [.. blocks.Select(_geometry.RegionOfBlock).Distinct()];
+        Want(regions);
+        if (request.Operation == BlockOperation.Read) return;
+        entry.IsHeldByRecord = true;
+        int life = _life;
+        _host.Record(copy => copy.MarkDirty(regions), _ =>
+        {
+            if (life != _life) return;
+            entry.IsHeldByRecord = false;
+            Settle(entry);
+        });
+    }
+
+    private void Want(IEnumerable<int> regions)
+    {
+        if (Use == CopyUse.Rebuilding && _plan is null) return; // all of it is to be fetched
+        _plan ??= new ResyncPlan(_geometry, [], _position);
+        foreach (int region in regions) _plan.SourceWroteAlone(_geometry.RegionOffset(region), 1);
+        Pump();
+    }
+
+    private void Pump()
+    {
+        if (_plan is not { } plan || !CanPeerServe) return;
+        while (_transfers.Count < _settings.RegionsAtOnce && _nowMs >= _resyncNotBeforeMs && plan.TakeNext() is { } next)
+        {
+            long waitMs = _resyncBucket.Take(_nowMs, _geometry.RegionLength(next.Region));
+            if (waitMs > 0) _resyncNotBeforeMs = _nowMs + waitMs;
+            Transfer transfer = new(next.Region) { SinceMs = _nowMs, Position = _position };
+            _transfers[next.Region] = transfer;
+            _host.Check(next.Region, checks =>
+            {
+                if (!_transfers.TryGetValue(transfer.Region, out Transfer? same) || same != transfer) return;
+                ulong[] checksums = checks is null ? new ulong[_geometry.RegionBlockCount(next.Region)] : [.. checks.Select(c => c.IsGood ? c.Actual : BlockHash.Unknown)];
+                if (checks is null) Array.Fill(checksums, BlockHash.Unknown);
+                transfer.BadBlocks = checks?.Count(c => !c.IsGood) ?? 0;
+                transfer.IsAsked = true;
+                Say(new RegionWanted(next.Region, next.NotBefore, checksums));
+            });
+        }
+    }
+
+    private void GiveUp(Transfer transfer)
+    {
+        _transfers.Remove(transfer.Region);
+        _plan?.Abandon(transfer.Region);
+    }
+
+    private void OnRegionWanted(RegionWanted wanted)
+    {
+        if ((uint)wanted.Region >= (uint)_geometry.RegionCount || wanted.Checksums.Length != _geometry.RegionBlockCount(wanted.Region)) return;
+        if (_position < wanted.NotBefore)
+        {
+            _regionsWanted[wanted.Region] = (wanted.NotBefore, wanted.Checksums);
+            return;
+        }
+        SendRegion(wanted.Region, wanted.Checksums);
+    }
+
+    // The own copy as it is exactly after the last mutation: the worker keeps the order of overlapping requests.
+    private void SendRegion(int region, ulong[] theirs)
+    {
+        long offset = _geometry.RegionOffset(region);
+        int length = _geometry.RegionLength(region);
+        ulong position = _position;
+        if (!IsReadableHere(offset, length))
+        {
+            Say(new RegionTold(region, position, true, [], []));
+            return;
+        }
+
+        int life = _life, copyLife = _copyLife;
+        _host.Submit(new BlockRequested(0, ++_internalId, BlockOperation.Read, (ulong)offset, (ulong)length, default), outcome =>
+        {
+            if (life != _life || copyLife != _copyLife) return;
+            if (outcome.Fault is null)
+            {
+                Say(new RegionTold(region, position, false, Differing(region, outcome.Completed.Data, theirs), []));
+                return;
+            }
+
+            // Bad here too: the others are sent one by one.
+            if (outcome.BadBlocks.Count != 0) SendBlocks(region, position, theirs, [.. outcome.BadBlocks]);
+            else Say(new RegionTold(region, position, true, [], []));
+        });
+    }
+
+    private (int, ReadOnlyMemory<byte>)[] Differing(int region, ReadOnlyMemory<byte> data, ulong[] theirs)
+    {
+        long first = _geometry.RegionOffset(region) / DiskGeometry.BlockBytes;
+        List<(int, ReadOnlyMemory<byte>)> blocks = [];
+        for (int i = 0; i < theirs.Length; i++)
+        {
+            ReadOnlyMemory<byte> block = data.Slice(i * DiskGeometry.BlockBytes, _geometry.BlockLength(first + i));
+            if (BlockHash.Compute(_blockSeed, first + i, block.Span) != theirs[i]) blocks.Add((i, block));
+        }
+
+        return [.. blocks];
+    }
+
+    private void SendBlocks(int region, ulong position, ulong[] theirs, HashSet<long> bad)
+    {
+        long first = _geometry.RegionOffset(region) / DiskGeometry.BlockBytes;
+        List<(int, ReadOnlyMemory<byte>)> blocks = [];
+        List<int> unsendable = [];
+        int left = theirs.Length, life = _life, copyLife = _copyLife;
+        bool isMoved = _position != position; // written since: these reads would show a later place
+        for (int i = 0; i < theirs.Length; i++)
+        {
+            int index = i;
+            if (bad.Contains(first + i))
+            {
+                unsendable.Add(i);
+                left--;
+                continue;
+            }
+
+            ulong offset = (ulong)(first + i) * DiskGeometry.BlockBytes;
+            _host.Submit(new BlockRequested(0, ++_internalId, BlockOperation.Read, offset, (ulong)_geometry.BlockLength(first + i), default), outcome =>
+            {
+                if (life != _life || copyLife != _copyLife) return;
+                if (outcome.Fault is not null) unsendable.Add(index);
+                else if (BlockHash.Compute(_blockSeed, first + index, outcome.Completed.Data.Span) != theirs[index]) blocks.Add((index, outcome.Completed.Data));
+                if (--left == 0) Say(new RegionTold(region, position, isMoved, isMoved ? [] : [.. blocks.OrderBy(b => b.Item1)], [.. unsendable]));
+            });
+        }
+
+        if (left == 0) Say(new RegionTold(region, position, isMoved, [], [.. unsendable]));
+    }
+
+    private void OnRegion(RegionTold told)
+    {
+        if (_plan is not { } plan || !_transfers.TryGetValue(told.Region, out Transfer? transfer) || !transfer.IsAsked || transfer.IsWriting) return;
+        if (told.IsRefused)
+        {
+            // Asked again by the next tick, not at once: what stands in the way takes a while.
+            transfer.IsAsked = false;
+            transfer.SinceMs = _nowMs - RegionTimeoutMs + _settings.AskAgainMs;
+            return;
+        }
+
+        if (!plan.TryApply(told.Region, _settings.Bug == MirrorBug.TakesOldRegions ? ulong.MaxValue : told.AsOf))
+        {
+            _transfers.Remove(told.Region);
+            Pump();
+            return;
+        }
+
+        transfer.IsWriting = true;
+        if (told.Unsendable.Length != 0)
+            _host.Tell(MirrorNote.DataLost, $"{told.Unsendable.Length} block(s) of region {told.Region} are bad on both copies");
+        NoteScrubbed(told, transfer);
+        WriteRegion(told, transfer);
+    }
+
+    // One write for each run of blocks, ordered among the machine's own: they come after what was written before and before what is written later.
+    private void WriteRegion(RegionTold told, Transfer transfer)
+    {
+        List<(ulong Offset, byte[] Data)> runs = [];
+        long first = _geometry.RegionOffset(told.Region) / DiskGeometry.BlockBytes;
+        for (int i = 0; i < told.Blocks.Length;)
+        {
+            int end = i + 1;
+            while (end < told.Blocks.Length && told.Blocks[end].Block == told.Blocks[end - 1].Block + 1) end++;
+            byte[] data = new byte[told.Blocks[i..end].Sum(b => b.Content.Length)];
+            int at = 0;
+            for (int j = i; j < end; j++)
+            {
+                told.Blocks[j].Content.CopyTo(data.AsMemory(at));
+                at += told.Blocks[j].Content.Length;
+            }
+
+            runs.Add(((ulong)(first + told.Blocks[i].Block) * DiskGeometry.BlockBytes, data));
+            i = end;
+        }
+
+        Counts = Counts with { ResyncedBytes = Counts.ResyncedBytes + runs.Sum(r => (long)r.Data.Length) };
+        transfer.WritesLeft = runs.Count;
+        if (runs.Count == 0) RegionWritten(transfer);
+        int copyLife = _copyLife;
+        foreach ((ulong offset, byte[] data) in runs)
+        {
+            _host.Submit(new BlockRequested(0, ++_internalId, BlockOperation.Write, offset, (ulong)data.Length, data), outcome =>
+            {
+                if (copyLife != _copyLife) return;
+                if (outcome.Fault is { } fault) Fail(fault, outcome.Detail);
+                else if (_transfers.GetValueOrDefault(transfer.Region) == transfer && --transfer.WritesLeft == 0) RegionWritten(transfer);
+            });
+        }
+    }
+
+    private void RegionWritten(Transfer transfer)
+    {
+        _transfers.Remove(transfer.Region);
+        if (_plan is not { } plan) return;
+        if (plan.Applied(transfer.Region, _nowMs))
+        {
+            _unconfirmed.Add(transfer.Region);
+            if (transfer.BadBlocks != 0)
+            {
+                Counts = Counts with { Repaired = Counts.Repaired + transfer.BadBlocks };
+                _host.Tell(MirrorNote.Repaired, $"{transfer.BadBlocks} bad block(s) of region {transfer.Region} were replaced from the other server's copy");
+            }
+        }
+
+        if (plan.IsComplete)
+        {
+            _syncedAtMs = long.MinValue / 2; // flush at one place soon
+            foreach (Entry entry in Snapshot()) Settle(entry);
+        }
+
+        Pump();
+    }
+
+    // Every region is equal, and both copies were stable at one place since.
+    private void ConsiderCurrent()
+    {
+        if (Use != CopyUse.Rebuilding || _plan is not { IsComplete: true } || !_isConfirmedWhole || _isMarkingCurrent) return;
+        _isMarkingCurrent = true;
+        int life = _life, copyLife = _copyLife;
+        _host.MarkCurrent(isMarked =>
+        {
+            if (life != _life || copyLife != _copyLife) return;
+            _isMarkingCurrent = false;
+            if (!isMarked) return;
+            if (!CanPeerServe) return; // it went away meanwhile; what this copy is then, the terms decide
+            _plan = null;
+            _host.Tell(MirrorNote.ResyncEnded, "the copy is equal to the other server's and in service");
+            Stand(CopyUse.Current, "");
+        });
+    }
+}

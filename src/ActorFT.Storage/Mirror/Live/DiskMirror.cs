@@ -1,0 +1,372 @@
+using ActorFT.Machine.IO;
+using ActorFT.Machine.State;
+using ActorFT.Storage.Copies;
+using ActorFT.Storage.Files;
+using ActorFT.Storage.Metadata;
+
+namespace ActorFT.Storage.Mirror.Live;
+
+/// <summary>
+/// One server's side of one disk: its replica's requests go to its own copy, or, where that cannot serve, are answered by the peer's; what its own copy
+/// lacks is fetched while both go on. Pure: no threads, no clock, no I/O; <see cref="IMirrorHost"/> has them. One caller at a time.
+/// <code>
+///           copy failed                opened again            every region equal, both flushed at one place
+///  CURRENT ─────────────► OUT ──────────────────────► REBUILDING ─────────────────────────────────────────► CURRENT
+///     │ bad block: the region is fetched as in a rebuild, the copy stays current
+/// </code>
+/// Both replicas make the same requests, with the same ids, mutations (writes, zeroes, flushes) in the same order. A *position* is the id of the
+/// last mutation given to a copy; it means the same on both servers.
+/// Rules:
+/// (1) a read is answered by what a copy held at the read's own place in the order: by the own copy, or by the peer's result of the same request, never
+///     by reading again later;
+/// (2) nothing is ended through the peer before it is durable here that the own copy is stale: a server that missed writes does not boot (design.md §3 rule 5);
+/// (3) a flush ends when a copy that lacks nothing is stable.
+/// This file: requests. Others: the peer's questions, resync, flushes at one place, scrub.
+/// </summary>
+public sealed partial class DiskMirror
+{
+    private sealed class Entry(BlockRequested request)
+    {
+        internal BlockRequested Request { get; } = request;
+        internal BlockOutcome? Own { get; set; }
+        internal bool IsOwnBad { get; set; }        // the own copy could not, or was not asked
+        internal PeerAnswer? Peer { get; set; }
+        internal ReadOnlyMemory<byte> PeerData { get; set; }
+        internal bool NeedsPeer { get; set; }
+        internal bool IsHeldByRecord { get; set; }  // ends only when a mark of this copy is durable
+        internal long AskedMs { get; set; } = long.MinValue / 2;
+    }
+
+    private readonly DiskGeometry _geometry;
+    private readonly ulong _blockSeed;
+    private readonly MirrorSettings _settings;
+    private readonly IMirrorHost _host;
+    private readonly StateWriter _writer = new();
+    private readonly SortedDictionary<ulong, Entry> _entries = [];
+    private int _life; // rises when the machine is discarded: continuations of before are dropped
+    private int _copyLife; // rises with every opening or loss of the copy
+    private long _nowMs;
+    private ulong _position; // the last mutation that this replica made
+    private bool _isStaleMarked;
+    private bool _isPeerIn;
+    private (ulong Term, ulong Number) _pairing;
+    private bool _isSource;
+    private ulong _base; // the position in the state that the peer was made from
+    private CopyUse? _peerUse;
+    private string _peerReason = "";
+
+    /// <summary>Creates the mirror with its copy out of service: see <see cref="CopyOpened"/>.</summary>
+    public DiskMirror(DiskName name, DiskGeometry geometry, MirrorSettings settings, IMirrorHost host)
+    {
+        _geometry = geometry;
+        _blockSeed = BlockHash.Seed(name.Machine, name.Disk);
+        _settings = settings;
+        _host = host;
+        _resyncBucket = new TokenBucket(settings.ResyncBytesPerSecond, settings.ResyncBytesPerSecond / 4);
+        _scrubBucket = new TokenBucket(settings.ScrubBytesPerSecond, settings.ScrubBytesPerSecond / 4);
+    }
+
+    /// <summary>How this server's copy stands.</summary>
+    public CopyUse Use { get; private set; }
+
+    /// <summary>Why it is not current.</summary>
+    public string Reason { get; private set; } = "not opened yet";
+
+    /// <summary>How the peer's stands; null when that is not known.</summary>
+    public CopyUse? PeerUse => _isPeerIn ? _peerUse : null;
+
+    /// <summary>Whether the peer's copy answers for this one.</summary>
+    public bool IsServedByPeer => Use != CopyUse.Current && CanPeerServe;
+
+    /// <summary>What was counted.</summary>
+    public MirrorCounts Counts { get; private set; } = new(0, 0, 0, 0, 0, 0);
+
+    private bool CanPeerServe => _isPeerIn && _peerUse == CopyUse.Current;
+
+    /// <summary>The copy was opened.</summary>
+    /// <param name="isCurrent">Whether it lacks nothing: by its own metadata, and by what this server knows.</param>
+    /// <param name="reason">Why it is not current.</param>
+    public void CopyOpened(bool isCurrent, string reason)
+    {
+        _copyLife++;
+        DropPlan();
+        Stand(isCurrent ? CopyUse.Current : CopyUse.Rebuilding, isCurrent ? "" : reason);
+    }
+
+    /// <summary>The copy is taken out of service, or was never there.</summary>
+    public void CopyOut(string reason)
+    {
+        if (Use == CopyUse.Out)
+        {
+            Reason = reason;
+            return;
+        }
+        LoseCopy(reason);
+    }
+
+    /// <summary>Which pairing of replicas this side is in, before any message of it; the machine's requests are those of both from now on.</summary>
+    /// <param name="term">The stream's term.</param>
+    /// <param name="number">The stream's number.</param>
+    /// <param name="isSource">Whether this side has the machine, and the other is made from it.</param>
+    public void PeerIn(ulong term, ulong number, bool isSource)
+    {
+        (_isPeerIn, _pairing, _isSource) = (true, (term, number), isSource);
+        (_peerUse, _peerReason) = (null, "");
+        _wants.Clear();
+        _saidStandsMs = long.MinValue / 2;
+        SayStands();
+        _host.OnChanged();
+    }
+
+    /// <summary>The machine's state is taken now, for the peer: what it made before is in that state.</summary>
+    public void MarkBase() => _base = _position;
+
+    /// <summary>This replica is alone.</summary>
+    public void PeerGone()
+    {
+        if (!_isPeerIn) return;
+        (_isPeerIn, _peerUse) = (false, null);
+        _wants.Clear();
+        ForgetKept();
+        DropPlan();
+        _host.OnChanged();
+        foreach (Entry entry in Snapshot()) Settle(entry);
+    }
+
+    /// <summary>The machine is no more: its requests are forgotten. What was given to the copy is still done.</summary>
+    public void Reset()
+    {
+        _life++;
+        _entries.Clear();
+        (_isPeerIn, _peerUse, _position, _base) = (false, null, 0, 0);
+        _wants.Clear();
+        ForgetKept();
+        DropPlan();
+    }
+
+    /// <summary>The machine makes a request.</summary>
+    public void Request(BlockRequested request)
+    {
+        bool isMutation = request.Operation != BlockOperation.Read;
+        if (isMutation) HoldSyncBefore(request.RequestId);
+        Entry entry = new(request);
+        _entries[request.RequestId] = entry;
+        if (isMutation)
+        {
+            _position = Math.Max(_position, request.RequestId);
+            if (request.LengthBytes != 0) NoteWritten(request);
+        }
+
+        bool asksOwn = Use != CopyUse.Out && (isMutation || IsReadableHere(request));
+        if (asksOwn) SubmitOwn(entry);
+        else OwnCannot(entry);
+        if (isMutation) ReachedPosition();
+    }
+
+    // Guest-controlled: a range outside the disk is the worker's to refuse, and concerns no region.
+    private bool IsInside(BlockRequested request) => request.LengthBytes != 0 && _geometry.IsValidRange(request.OffsetBytes, request.LengthBytes);
+
+    private void NoteWritten(BlockRequested request)
+    {
+        if (!IsInside(request)) return;
+        _plan?.TargetWrote(request.RequestId, (long)request.OffsetBytes, (long)request.LengthBytes);
+    }
+
+    private bool IsReadableHere(BlockRequested request) => Use != CopyUse.Out && (!IsInside(request) || IsReadableHere((long)request.OffsetBytes, (long)request.LengthBytes));
+
+    private bool IsReadableHere(long offset, long length) =>
+        _settings.Bug == MirrorBug.ReadsWhatIsMissing || (_plan is { } plan ? plan.IsReadable(offset, length, _position) : Use == CopyUse.Current);
+
+    private void SubmitOwn(Entry entry)
+    {
+        int life = _life, copyLife = _copyLife;
+        _host.Submit(entry.Request, outcome =>
+        {
+            if (life == _life) OwnEnded(entry, outcome, isOfThisCopy: copyLife == _copyLife);
+        });
+    }
+
+    private void OwnEnded(Entry entry, BlockOutcome outcome, bool isOfThisCopy)
+    {
+        BlockRequested request = entry.Request;
+        if (outcome.Fault is null || outcome.Fault == CopyFaultKind.BadRequest)
+        {
+            // A malformed request ends alike on both servers.
+            entry.Own = outcome;
+            Keep(request, PeerAnswer.Ok, outcome.Completed.Data, outcome.Completed.Status);
+            Settle(entry);
+            return;
+        }
+
+        if (!isOfThisCopy)
+        {
+            OwnCannot(entry);
+            return;
+        }
+
+        if (outcome.BadBlocks.Count != 0 && _host.OnBadBlocks(outcome.BadBlocks.Count))
+        {
+            FetchBadBlocks(outcome.BadBlocks, request, entry);
+            OwnCannot(entry);
+            return;
+        }
+
+        Fail(outcome.Fault.Value, outcome.Detail);
+        OwnCannot(entry);
+    }
+
+    private void OwnCannot(Entry entry)
+    {
+        entry.IsOwnBad = true;
+        Keep(entry.Request, PeerAnswer.Bad, default, BlockStatus.IoError);
+        Settle(entry);
+    }
+
+    /// <summary>Ends a request if it can be ended now.</summary>
+    private void Settle(Entry entry)
+    {
+        if (!_entries.ContainsKey(entry.Request.RequestId)) return;
+        BlockRequested request = entry.Request;
+        if (entry.Own is { } own && !WaitsForPeersFlush(entry))
+        {
+            End(entry, own.Completed.Status, own.Completed.Data);
+            return;
+        }
+
+        if (entry.Own is null && !entry.IsOwnBad || entry.IsHeldByRecord) return; // the own copy has not answered yet
+        if (!_isPeerIn)
+        {
+            if (entry.Own is { } alone) End(entry, alone.Completed.Status, alone.Completed.Data);
+            else EndWithError(entry, "there is no other copy now");
+            return;
+        }
+
+        if (Use != CopyUse.Current && !_isStaleMarked)
+        {
+            if (_isMarkingStale) return;
+            if (_peerUse is { } use && use != CopyUse.Current)
+            {
+                EndWithError(entry, "the other copy is not complete");
+                return;
+            }
+            if (_peerUse is not null) BeginMarkStale();
+            return; // before that is durable nothing is ended through the peer (rule 2); while the peer's copy is unknown, neither
+        }
+
+        // A write is the other replica's too: its copy does it by itself, in its order.
+        if (request.Operation is not (BlockOperation.Read or BlockOperation.Flush))
+        {
+            if (_peerUse == CopyUse.Current) End(entry, BlockStatus.Ok, default);
+            else if (_peerUse is not null) EndWithError(entry, "the other copy is not complete");
+            return;
+        }
+
+        switch (entry.Peer)
+        {
+            case PeerAnswer.Ok: End(entry, BlockStatus.Ok, entry.PeerData); break;
+            case PeerAnswer.Bad: EndWithError(entry, "the other copy cannot either"); break;
+            case PeerAnswer.Gone: EndWithError(entry, "the other copy kept no result"); break;
+            default:
+                entry.NeedsPeer = true;
+                AskPeer(entry);
+                break;
+        }
+    }
+
+    // What a copy lacks, the peer's has: a flush covers it only when that one is stable too (rule 3). For a bad block the own copy's word is enough
+    // when the peer cannot give its own.
+    private bool WaitsForPeersFlush(Entry entry) =>
+        entry.Request.Operation == BlockOperation.Flush && _isPeerIn && entry.Own!.Completed.Status == BlockStatus.Ok
+        && (Use != CopyUse.Current || _plan is { IsComplete: false } && CanPeerServe && entry.Peer is null);
+
+    private void End(Entry entry, BlockStatus status, ReadOnlyMemory<byte> data)
+    {
+        BlockRequested request = entry.Request;
+        _entries.Remove(request.RequestId);
+        Counts = Counts with { Requests = Counts.Requests + 1, FromPeer = Counts.FromPeer + (entry.NeedsPeer ? 1 : 0) };
+        _host.Complete(new BlockCompleted(request.DiskIndex, request.RequestId, status, status == BlockStatus.Ok ? data : default), request.Operation);
+    }
+
+    private void EndWithError(Entry entry, string why)
+    {
+        Counts = Counts with { Errors = Counts.Errors + 1 };
+        BlockRequested request = entry.Request;
+        _host.Tell(MirrorNote.DataLost, $"the guest got an I/O error for a {request.Operation} of {request.LengthBytes} bytes at {request.OffsetBytes}: this server's copy cannot do it ({(Reason.Length == 0 ? "bad blocks" : Reason)}), and {why}");
+        End(entry, BlockStatus.IoError, default);
+    }
+
+    private bool _isMarkingStale;
+
+    private void BeginMarkStale()
+    {
+        _isMarkingStale = true;
+        int life = _life;
+        if (_settings.Bug == MirrorBug.ServedWithoutMark)
+        {
+            (_isMarkingStale, _isStaleMarked) = (false, true);
+            foreach (Entry entry in Snapshot()) Settle(entry);
+            return;
+        }
+
+        _host.MarkStale(() =>
+        {
+            _isMarkingStale = false;
+            if (life != _life || Use == CopyUse.Current) return;
+            _isStaleMarked = true;
+            _host.Tell(MirrorNote.ServedByPeer, $"requests are served by the other server's copy ({Reason})");
+            foreach (Entry entry in Snapshot()) Settle(entry);
+        });
+    }
+
+    /// <summary>The machine's replica is made anew here: the copy counts as stale from now on, whatever it holds, and that is durable.</summary>
+    public void Joined() => _isStaleMarked = true;
+
+    private void Fail(CopyFaultKind kind, string detail)
+    {
+        if (Use == CopyUse.Out) return;
+        LoseCopy(detail);
+        _host.OnCopyFailed(kind, detail);
+    }
+
+    private void LoseCopy(string reason)
+    {
+        _copyLife++;
+        DropPlan();
+        (_scrubNext, _isScrubLooking) = (null, false);
+        if (Use == CopyUse.Current) _isStaleMarked = false;
+        Stand(CopyUse.Out, reason);
+        if (CanPeerServe && !_isStaleMarked && !_isMarkingStale) BeginMarkStale();
+    }
+
+    private void Stand(CopyUse use, string reason)
+    {
+        (Use, Reason) = (use, reason);
+        if (use == CopyUse.Current) _isStaleMarked = false;
+        _saidStandsMs = long.MinValue / 2;
+        SayStands();
+        _host.OnChanged();
+        foreach (Entry entry in Snapshot()) Settle(entry);
+    }
+
+    private Entry[] Snapshot() => [.. _entries.Values];
+
+    /// <summary>Time passed.</summary>
+    public void Tick(long nowMs)
+    {
+        _nowMs = nowMs;
+        SayStands();
+        foreach (Entry entry in Snapshot()) if (entry.NeedsPeer && entry.Peer is null) AskPeer(entry);
+        TickResync();
+        TickSync();
+        TickScrub();
+    }
+}
+
+/// <summary>What a mirror has counted.</summary>
+/// <param name="Requests">Requests ended.</param>
+/// <param name="Errors">Of those: with an I/O error to the guest.</param>
+/// <param name="FromPeer">Of those: answered by the peer's copy.</param>
+/// <param name="BadBlocks">Bad blocks found on this copy.</param>
+/// <param name="Repaired">Of those: replaced from the peer's.</param>
+/// <param name="ResyncedBytes">Bytes copied from the peer.</param>
+public sealed record MirrorCounts(long Requests, long Errors, long FromPeer, long BadBlocks, long Repaired, long ResyncedBytes);

@@ -1,0 +1,191 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using ActorFT.Node.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace ActorFT.EndToEnd.Pairs;
+
+/// <summary>
+/// Real processes, the real guest, ext4 on /dev/vda, mirrored: the guest writes numbered blocks with their SHA-256, each with fsync, and reports each on the
+/// console as it is told stable. Leaders are killed and copies broken; afterwards nothing reported is missing, the file system is clean, and both images
+/// are equal. ACTORFT_DISK_EPISODES sets how many episodes the drill runs (default 20).
+/// </summary>
+[Collection("pairs")]
+public sealed partial class DiskTests(ITestOutputHelper output)
+{
+    private static readonly string[] s_faults = ["eio", "stall", "vanish", "nospace"];
+
+    [GeneratedRegex(@"actorft-guest: stable (\d+)\r?\n")]
+    private static partial Regex Stable();
+
+    [Fact]
+    public void KilledLeader_AndFailingCopies_LoseNoBlockThatWasReportedStable()
+    {
+        int seed = 7;
+        Run(["kill-leader", "eio"], seed);
+    }
+
+    [Fact, Trait("Category", "Drill")]
+    public void Drill_ManyEpisodes()
+    {
+        int count = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_DISK_EPISODES"), NumberStyles.None, CultureInfo.InvariantCulture, out int wanted) ? wanted : 20;
+        int seed = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_DISK_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : Random.Shared.Next();
+        Random random = new(seed);
+        string[] kinds = ["kill-leader", "kill-follower", "isolate", "flip", .. s_faults];
+        output.WriteLine($"seed {seed}");
+        Run([.. Enumerable.Range(0, count).Select(i => i < kinds.Length ? kinds[i] : kinds[random.Next(kinds.Length)])], seed);
+    }
+
+    private void Run(string[] episodes, int seed)
+    {
+        Random random = new(seed);
+        // Short stalls and quick restarts, and no limit to them: each episode breaks something anew.
+        using Pair pair = new Pair(1, "actorft.run=diskwrite actorft.disk=ext4 actorft.pace=20000", hasDisk: true, node:
+            "disks { stall = 2 s, restarts = 1000, restart-delay = 500 ms, mean-time-between-faults = 0 s, sync-interval = 500 ms }, faults { policies { disk { action = alert } } }").MakeDisk("48M").StartAll();
+        string leader = pair.WaitUntilProtected();
+        WaitForBlocks(pair, leader, 5);
+        foreach (string episode in episodes)
+        {
+            string server = random.Next(2) == 0 ? leader : Pair.Other(leader);
+            output.WriteLine($"{episode} on {server}; {leader} leads; {Reported(pair)} blocks");
+            switch (episode)
+            {
+                case "kill-leader":
+                    {
+                        (int, int) before = pair.ProtectedCounts;
+                        pair.Kill(leader);
+                        string survivor = Pair.Other(leader);
+                        WaitForBlocks(pair, survivor, 3);
+                        pair.Start(leader);
+                        pair.WaitUntilProtectedBy(survivor, before);
+                        leader = survivor;
+                        break;
+                    }
+                case "kill-follower":
+                    {
+                        (int, int) before = pair.ProtectedCounts;
+                        pair.Kill(Pair.Other(leader));
+                        WaitForBlocks(pair, leader, 3);
+                        pair.Start(Pair.Other(leader));
+                        pair.WaitUntilProtectedBy(leader, before);
+                        break;
+                    }
+                case "isolate":
+                    {
+                        int before = pair.CountOf(server, "disk-mirrored");
+                        pair.Ask("disk", "isolate", "data", "--server", server);
+                        WaitForBlocks(pair, leader, 5);
+                        pair.Ask("disk", "repair", "data", "--server", server);
+                        WaitUntilMirrored(pair, server, before);
+                        break;
+                    }
+                case "flip":
+                    {
+                        // A bit flipped in the image behind everyone's back is found by a scrub and repaired from the other copy.
+                        int before = pair.CountOf(server, "disk-scrubbed");
+                        FlipUsedBit(pair.ImagePath(server));
+                        pair.Ask("disk", "scrub", "data", "--server", server);
+                        Wait.Until(() => pair.CountOf(server, "disk-scrubbed") > before, $"the scrub's end; {pair.Describe()}", Pair.ProtectSeconds);
+                        break;
+                    }
+                default:
+                    {
+                        int before = pair.CountOf(server, "disk-mirrored"), failed = pair.CountOf(server, "disk-failed");
+                        pair.Ask("fault", "inject", "disk-data", "--server", server, "--set", $"kind={episode}");
+                        Wait.Until(() => pair.CountOf(server, "disk-failed") > failed, $"the copy to fail; {pair.Describe()}", Pair.ProtectSeconds);
+                        WaitForBlocks(pair, leader, 5); // served by the other copy, no failover
+                        pair.Ask("fault", "clear", "disk-data", "--server", server);
+                        WaitUntilMirrored(pair, server, before);
+                        break;
+                    }
+            }
+
+            WaitForBlocks(pair, leader, 3);
+        }
+
+        Assert.True(Log(pair, "disk-data-lost") == 0, $"The guest got an I/O error; {pair.Describe()}");
+        StopAndCompare(pair, leader);
+    }
+
+    private void StopAndCompare(Pair pair, string leader)
+    {
+        long reported = Reported(pair);
+        // Both copies are flushed together every half second; then the leader's end is followed at once by the other's.
+        pair.Stop(Pair.Other(leader));
+        pair.Kill(leader); // a power cut of the last one: what was reported stable must be there all the same
+        reported = Math.Max(reported, Reported(pair));
+        foreach (string server in (string[])[Pair.ServerA, Pair.ServerB])
+        {
+            (int code, string text, string errors) = ActorftProcess.Run(pair.Folder, "disk", "verify", "--config", server + ".conf");
+            Assert.True(code == 0, $"disk verify on {server}: {text}{errors}");
+        }
+
+        VerifyInGuest(pair, leader, reported);
+    }
+
+    // The last leader boots the machine from its disk again, and the guest reads every block back.
+    private void VerifyInGuest(Pair pair, string leader, long reported)
+    {
+        foreach (string server in (string[])[Pair.ServerA, Pair.ServerB])
+        {
+            string path = Path.Combine(pair.Folder, server + ".conf");
+            File.WriteAllText(path, File.ReadAllText(path).Replace("actorft.run=diskwrite", "actorft.run=diskverify", StringComparison.Ordinal));
+        }
+
+        int before = Encoding.Latin1.GetString(pair.Console(leader)).Length;
+        pair.Start(leader);
+        Match verified = Match.Empty;
+        Wait.Until(() => (verified = Regex.Match(Encoding.Latin1.GetString(pair.Console(leader))[before..], @"verified (\d+) bad (\d+)")).Success, $"the guest to read its blocks back; {pair.Describe()}", Pair.ProtectSeconds);
+        Assert.Equal("0", verified.Groups[2].Value);
+        Assert.True(long.Parse(verified.Groups[1].Value, CultureInfo.InvariantCulture) >= reported, $"{reported} blocks were reported stable, {verified.Value} are there; {pair.Describe()}");
+        // The other one comes back and is made equal.
+        int mirrored = pair.CountOf(Pair.Other(leader), "disk-mirrored");
+        pair.Start(Pair.Other(leader));
+        WaitUntilMirrored(pair, Pair.Other(leader), mirrored);
+        pair.Stop(Pair.Other(leader));
+        pair.Stop(leader);
+        (int code, string text, string errors) = ActorftProcess.RunShell(pair.Folder,
+            $"PATH=$PATH:/usr/sbin:/sbin; cmp {Pair.ServerA}.img {Pair.ServerB}.img && cp --sparse=always {Pair.ServerA}.img copy.img && {{ e2fsck -p copy.img; [ $? -le 1 ]; }} && e2fsck -fn copy.img");
+        Assert.True(code == 0, $"The images after the end: {text}{errors}; {pair.Describe()}");
+        output.WriteLine($"{reported} blocks reported stable, {verified.Value}; both images are equal and clean");
+    }
+
+    private static void WaitUntilMirrored(Pair pair, string server, int before) =>
+        Wait.Until(() => pair.CountOf(server, "disk-mirrored") > before, $"both copies to be equal again; {pair.Describe()}", Pair.ProtectSeconds);
+
+    private static void WaitForBlocks(Pair pair, string leader, int count)
+    {
+        long wanted = Reported(pair) + count;
+        Wait.Until(() => Reported(pair) >= wanted, $"the guest to write {count} more blocks with {leader} leading ({Reported(pair)} so far); {pair.Describe()}", Pair.ProtectSeconds);
+    }
+
+    // The highest number told stable, on either console.
+    private static long Reported(Pair pair)
+    {
+        long highest = 0;
+        foreach (string server in (string[])[Pair.ServerA, Pair.ServerB])
+            foreach (Match match in Stable().Matches(Encoding.Latin1.GetString(pair.Console(server))))
+                highest = Math.Max(highest, long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
+        return highest;
+    }
+
+    private static int Log(Pair pair, string kind) => pair.CountOf(Pair.ServerA, kind) + pair.CountOf(Pair.ServerB, kind);
+
+    // In the file's data: a block that starts with the guest's own words.
+    private static void FlipUsedBit(string image)
+    {
+        using FileStream file = new(image, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        byte[] block = new byte[4096];
+        for (long at = file.Length - 4096; at > 0; at -= 4096)
+        {
+            file.Position = at;
+            file.ReadExactly(block);
+            if (!block.AsSpan().StartsWith("actorft-block "u8)) continue;
+            file.Position = at + 2000;
+            file.WriteByte((byte)(block[2000] ^ 1));
+            return;
+        }
+    }
+}
