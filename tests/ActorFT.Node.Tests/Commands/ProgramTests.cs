@@ -226,7 +226,7 @@ public sealed class ProgramTests : IDisposable
     [InlineData("run --kernel kernel --save no/such/folder", "is in a folder that does not exist")]
     [InlineData("run --kernel kernel --record no/such/folder", "is in a folder that does not exist")]
     [InlineData("run --config missing.conf", "The configuration file missing.conf does not exist.")]
-    [InlineData("run --config bad.conf", "bad.conf: unknown key machine.vcpu; did you mean machine.vcpus?")]
+    [InlineData("run --config bad.conf", "bad.conf:1: unknown key machine.vcpu; did you mean machine.vcpus?")]
     [InlineData("run --kernl kernel", "did you mean --kernel?")]
     [InlineData("rum", "did you mean run?")]
     [InlineData("replay", "Required argument 'FILE' missing")]
