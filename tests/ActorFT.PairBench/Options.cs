@@ -5,7 +5,7 @@ namespace ActorFT.PairBench;
 /// <summary>What is measured, and how often.</summary>
 internal sealed record Options
 {
-    public static readonly string[] AllParts = ["idle", "throughput", "failover", "reprotect"];
+    public static readonly string[] AllParts = ["actors", "idle", "hold", "throughput", "failover", "reprotect"];
 
     public IReadOnlyList<string> Parts { get; init; } = AllParts;
     public int Episodes { get; init; } = 20;

@@ -8,11 +8,13 @@ if (Options.Read(args) is not { } options) return 2;
 List<Measurement> measured = [];
 foreach (string part in options.Parts)
 {
-    Say($"{part}: starting the pair");
+    Say($"{part}: starting");
     try
     {
         measured.AddRange(part switch
         {
+            "actors" => ActorsPart.Measure(Say),
+            "hold" => HoldPart.Measure(options, Say),
             "idle" => IdlePart.Measure(options, Say),
             "throughput" => ThroughputPart.Measure(options, Say),
             "failover" => FailoverPart.Measure(options, Say),

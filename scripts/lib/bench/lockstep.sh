@@ -3,7 +3,7 @@
 #
 # scripts/bench lockstep [--parts LIST] [--episodes N] [--silences N] [--seconds S] [--warm-ups N] [--runs K] [--output json|FILE]
 #
-#   --parts LIST    of idle,throughput,failover,reprotect, with commas (default all)
+#   --parts LIST    of actors,idle,hold,throughput,failover,reprotect, with commas (default all)
 #   --episodes N    leaders killed (default 20)
 #   --silences N    leaders stopped (default 5)
 #   --seconds S     length of one window of throughput or traffic (default 6)
@@ -21,8 +21,8 @@ while [ $# -gt 0 ]; do
     fi
     case $1 in
         --parts)
-            [[ ${2:-} =~ ^(idle|throughput|failover|reprotect)(,(idle|throughput|failover|reprotect))*$ ]] ||
-                die "$exit_operator" "--parts is '${2:-}'; allowed are idle, throughput, failover and reprotect, with commas"
+            [[ ${2:-} =~ ^(actors|idle|hold|throughput|failover|reprotect)(,(actors|idle|hold|throughput|failover|reprotect))*$ ]] ||
+                die "$exit_operator" "--parts is '${2:-}'; allowed are actors, idle, hold, throughput, failover and reprotect, with commas"
             ;;
         --episodes | --silences | --seconds | --warm-ups)
             [[ ${2:-} =~ ^[1-9][0-9]{0,2}$ ]] || die "$exit_operator" "$1 is '${2:-}'; allowed is 1 to 999"

@@ -1,3 +1,5 @@
+using ActorFT.Network.Native;
+
 namespace ActorFT.Cluster.Machines;
 
 /// <summary>
@@ -42,6 +44,7 @@ internal sealed class PreciseTimer : IDisposable
 
     private void Run()
     {
+        HostThread.Prefer();
         ulong nextTick = MonotonicClock.NowNs + _tickNs;
         while (true)
         {

@@ -32,6 +32,7 @@ public sealed class ReplicaProtocol
     private bool _hasStarted;
     private ulong _tickedAtNs;
     private string? _refusal;
+    private ulong _refusedRun, _refusedByRun; // runs of the peer: one that was refused, and one that refused
 
     /// <summary>Creates a replica that waits for <see cref="Started"/>.</summary>
     public ReplicaProtocol(ReplicaIdentity identity, LockstepSettings settings)
@@ -130,7 +131,7 @@ public sealed class ReplicaProtocol
         switch (envelope.Message)
         {
             case Hello hello:
-                if (Refusal(hello) is { } reason) Refuse(reason, received.Path);
+                if (Refusal(hello) is { } reason) Refuse(reason, received.Path, envelope.Incarnation);
                 else
                 {
                     Learn(hello.Configuration);
@@ -138,8 +139,9 @@ public sealed class ReplicaProtocol
                 }
                 break;
             case PeerRefused refused:
-                if (refused.Reason == _refusal) break;
-                _refusal = refused.Reason;
+                // The same from the other side's view: what was said here of this run of the peer's is enough.
+                if (_refusedRun == envelope.Incarnation || _refusedByRun == envelope.Incarnation) break;
+                _refusedByRun = envelope.Incarnation;
                 _context.Fault(ProtocolFaultKind.PeerRefused, refused.Reason);
                 break;
             case Parcel parcel: _context.Emit(new DeliverParcel(parcel)); break;
@@ -182,13 +184,13 @@ public sealed class ReplicaProtocol
         return null;
     }
 
-    private void Refuse(string reason, int path)
+    private void Refuse(string reason, int path, ulong run)
     {
         _context.Peer.Forget();
         _context.Send(new PeerRefused(reason), path);
         if (reason == _refusal) return; // said once, not with every hello
-        _refusal = reason;
+        (_refusal, _refusedRun) = (reason, run);
         _context.Emit(new RefusePeer(reason));
-        _context.Fault(ProtocolFaultKind.PeerRefused, reason);
+        if (_refusedByRun != run) _context.Fault(ProtocolFaultKind.PeerRefused, reason);
     }
 }

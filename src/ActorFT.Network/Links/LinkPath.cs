@@ -286,7 +286,8 @@ internal sealed class LinkPath
         LinkClass linkClass = agreed.Peer.LinkClass;
         // tc-prio(8): interactive traffic leaves before bulk when both wait in this host's queue.
         TcpNative.SetPriority(agreed.Transport.Socket, linkClass == LinkClass.Bulk ? 2 : 6);
-        if (linkClass == LinkClass.Bulk) TcpNative.SetNotSentLowWater(agreed.Transport.Socket, 256 * 1024);
+        if (linkClass != LinkClass.Bulk) HostThread.Prefer();
+        else TcpNative.SetNotSentLowWater(agreed.Transport.Socket, 256 * 1024);
         LinkConnection connection = new(agreed, _meters[(int)linkClass], _pathMeter, _sink, _wakePump);
         LinkConnection? old;
         lock (_gate)

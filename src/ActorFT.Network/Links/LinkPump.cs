@@ -58,6 +58,7 @@ internal sealed unsafe class LinkPump : IDisposable
     /// <summary>The pump thread's whole life.</summary>
     internal void Run()
     {
+        HostThread.Prefer();
         long period = _options.HeartbeatMs * Stopwatch.Frequency / 1000;
         long next = Stopwatch.GetTimestamp();
         while (!_stopping.IsCancellationRequested)

@@ -137,6 +137,17 @@ internal sealed class LabPair : IDisposable
         return leader!;
     }
 
+    /// <summary>What the machine wrote on its console while a server led.</summary>
+    public byte[] Console(string role)
+    {
+        string path = Path.Combine(_folder.Root, "data", $"server-{role}.console");
+        if (!File.Exists(path)) return [];
+        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        byte[] bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        return bytes;
+    }
+
     public string AllLogs => $"--- a\n{Log("a")}\n--- b\n{Log("b")}\n--- arbiter\n{Log("arbiter")}\n--- commands of the lab: begin, end (ns since 1970)\n{Read("events.tsv")}";
 
     /// <summary>An operator's command that changes something; fails the test when it is refused.</summary>

@@ -9,9 +9,15 @@ namespace ActorFT.EndToEnd.Pairs;
 /// Watches a guest that prints "counter N", from whichever server leads: the counter must never skip and never contradict itself, and
 /// repeats only what may be repeated (outputs that may not have left before a failover).
 /// </summary>
-internal sealed partial class CounterObserver(Pair pair)
+/// <param name="console">What a server has written on the machine's console.</param>
+/// <param name="describe">What is known of all nodes, for the message of a test that fails.</param>
+internal sealed partial class CounterObserver(Func<string, byte[]> console, Func<string> describe)
 {
-    private readonly Dictionary<string, int> _read = new() { [Pair.ServerA] = 0, [Pair.ServerB] = 0 };
+    private readonly Dictionary<string, int> _read = [];
+
+    public CounterObserver(Pair pair) : this(pair.Console, pair.Describe)
+    {
+    }
 
     /// <summary>The highest number seen.</summary>
     public long Last { get; private set; }
@@ -25,10 +31,10 @@ internal sealed partial class CounterObserver(Pair pair)
     /// <summary>Takes what a server has written since the last time.</summary>
     public void Read(string server)
     {
-        byte[] console = pair.Console(server);
-        string text = Encoding.Latin1.GetString(console, _read[server], console.Length - _read[server]);
+        byte[] written = console(server);
+        string text = Encoding.Latin1.GetString(written, _read.GetValueOrDefault(server), written.Length - _read.GetValueOrDefault(server));
         int complete = text.LastIndexOf('\n') + 1;
-        _read[server] += complete;
+        _read[server] = _read.GetValueOrDefault(server) + complete;
         string lines = text[..complete];
         // A line may begin on the server that died and end on the one that goes on.
         if (_lastServer is { } former && former != server && !lines.StartsWith("counter ", StringComparison.Ordinal)) lines = Tail(former) + lines;
@@ -50,8 +56,8 @@ internal sealed partial class CounterObserver(Pair pair)
     // What a server wrote behind its last whole line.
     private string Tail(string server)
     {
-        byte[] console = pair.Console(server);
-        return Encoding.Latin1.GetString(console, _read[server], console.Length - _read[server]);
+        byte[] written = console(server);
+        return Encoding.Latin1.GetString(written, _read.GetValueOrDefault(server), written.Length - _read.GetValueOrDefault(server));
     }
 
     /// <summary>Waits until the counter has risen on a server; gives how long that took, in seconds.</summary>
@@ -63,7 +69,7 @@ internal sealed partial class CounterObserver(Pair pair)
         {
             Read(server);
             return Last > before;
-        }, () => $"the counter to rise above {before} on {server}; {pair.Describe()}", seconds);
+        }, () => $"the counter to rise above {before} on {server}; {describe()}", seconds);
         return System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 }

@@ -5,7 +5,7 @@ namespace ActorFT.EndToEnd.Pairs;
 
 /// <summary>
 /// Real processes, the real guest with two vCPUs: whoever is killed, stopped or taken away, the machine's counter goes on, and the pair
-/// becomes whole again by itself. ACTORFT_EPISODES sets how many episodes a test runs (default 3).
+/// becomes whole again by itself. ACTORFT_EPISODES sets how many leaders are killed (default 3); all victims in turn: Lab/EpisodeTests.
 /// </summary>
 [Collection("pairs")]
 public sealed class FailoverTests(ITestOutputHelper output)

@@ -16,7 +16,8 @@ internal sealed class Pair : IDisposable
     private const int SigKill = 9, SigStop = 19, SigCont = 18;
 
     private readonly string _memory, _node;
-    private readonly Dictionary<string, int> _endpoints; // ports; empty for none
+    private readonly Dictionary<string, int> _endpoints; // ports
+    private readonly bool _hasDisk;
     private readonly TemporaryFolder _folder = new();
     private readonly Dictionary<string, ActorftProcess> _nodes = [];
     private readonly Dictionary<string, string> _ended = []; // what former processes of a node wrote
@@ -33,7 +34,11 @@ internal sealed class Pair : IDisposable
         _memory = memory;
         _node = node;
         int[] ports = FreePorts(9);
-        _endpoints = hasDisk ? new() { [ServerA] = ports[7], [ServerB] = ports[8] } : [];
+        _hasDisk = hasDisk;
+        // Of two servers the one with the later name listens.
+        ListeningLink = new IPEndPoint(IPAddress.Loopback, ports[4]);
+        File.SetUnixFileMode(_folder.Write("token", Guid.NewGuid().ToString("N")), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        _endpoints = new() { [ServerA] = ports[7], [ServerB] = ports[8] };
         Write(ServerA, ServerB, ports[0], ports[1], ports[2], ports[3], ports[4], ports[5], ports[6], vcpus, guestDoes, lockstep);
         Write(ServerB, ServerA, ports[1], ports[0], ports[2], ports[4], ports[3], ports[6], ports[5], vcpus, guestDoes, lockstep);
         _folder.Write(Arbiter + ".conf", $$"""
@@ -43,6 +48,19 @@ internal sealed class Pair : IDisposable
 
     /// <summary>The folder of everything.</summary>
     public string Folder => _folder.Root;
+
+    /// <summary>Where one of the servers listens for the other's FT link.</summary>
+    public IPEndPoint ListeningLink { get; }
+
+    /// <summary>The file of a node, to be changed before it is started.</summary>
+    public string ConfigurationPath(string node) => Path.Combine(_folder.Root, node + ".conf");
+
+    /// <summary>Runs an operator's command against a server; gives its exit code and what it said.</summary>
+    public (int ExitCode, string Output) Operate(string server, params string[] arguments)
+    {
+        (int code, string output, string errors) = ActorftProcess.Run(_folder.Root, [.. arguments, "--token-file", "token", "--url", $"http://127.0.0.1:{_endpoints[server]}"]);
+        return (code, output + errors);
+    }
 
     /// <summary>A node's process.</summary>
     public int ProcessId(string node) => _nodes[node].Id;
@@ -92,6 +110,9 @@ internal sealed class Pair : IDisposable
 
     /// <summary>Everything that a node's processes wrote.</summary>
     public string Log(string node) => _ended.GetValueOrDefault(node, "") + (_nodes.TryGetValue(node, out ActorftProcess? process) ? process.Errors : "");
+
+    /// <summary>What a node's present process wrote.</summary>
+    public string LogOfThisRun(string node) => _nodes[node].Errors;
 
     /// <summary>What is known of all three nodes, for the message of a test that fails.</summary>
     public string Describe() => string.Concat(((string[])[ServerA, ServerB, Arbiter]).Select(node =>
@@ -169,10 +190,10 @@ internal sealed class Pair : IDisposable
               machines = [ {
                 name = guest, vcpus = {{vcpus}}, memory = {{_memory}}, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}"
                 append = "console=ttyS0 quiet loglevel=3 {{guestDoes}}", console = "file:{{name}}.console"
-                {{(_endpoints.Count == 0 ? "" : $$"""disks = [ { name = data, path = "{{name}}.img" } ]""")}}
+                {{(!_hasDisk ? "" : $$"""disks = [ { name = data, path = "{{name}}.img" } ]""")}}
               } ]
             }
-            {{(_endpoints.TryGetValue(name, out int endpoint) ? $$"""akka.management.http { hostname = "127.0.0.1", port = {{endpoint}}, token-file = "token" }""" : "")}}
+            akka.management.http { hostname = "127.0.0.1", port = {{_endpoints[name]}}, token-file = "token" }
             """);
 
     /// <summary>The image of the disk's copy on a server.</summary>

@@ -1,0 +1,104 @@
+using ActorFT.Node.Tests.Support;
+using Xunit;
+
+namespace ActorFT.EndToEnd.Pairs;
+
+/// <summary>Cold starts, planned changes and the machine's own end, with real processes.</summary>
+[Collection("pairs")]
+public sealed class StartTests
+{
+    private const double BoundSeconds = 120;
+
+    [Fact]
+    public void ColdStart_InWhateverOrder_BootsOnTheRightServer_AndSaysWhatItWaitsFor()
+    {
+        using Pair pair = new(1, "actorft.run=idle");
+        // No arbiter: neither boots, both say why.
+        pair.Start(Pair.ServerB);
+        pair.Start(Pair.ServerA);
+        foreach (string server in (string[])[Pair.ServerA, Pair.ServerB]) WaitFor(pair, server, "[waiting]", "the arbiter's answer");
+        pair.Start(Pair.Arbiter);
+        Assert.Equal(Pair.ServerA, pair.WaitUntilProtected()); // a machine that never ran boots on the first by name
+
+        // Everything off; the one that only followed comes first: the other may have newer state.
+        foreach (string node in (string[])[Pair.ServerB, Pair.ServerA, Pair.Arbiter]) pair.Kill(node);
+        pair.Start(Pair.Arbiter);
+        (int, int) before = pair.ProtectedCounts;
+        pair.Start(Pair.ServerB);
+        WaitFor(pair, Pair.ServerB, "[waiting]", "server-a, which may have the machine's state");
+        pair.Start(Pair.ServerA);
+        Assert.Equal(Pair.ServerA, pair.WaitUntilProtected(before)); // led last
+
+        // The only member of the last configuration boots alone, without the other.
+        int exposed = pair.CountOf(Pair.ServerA, "exposed");
+        pair.Kill(Pair.ServerB);
+        Wait.Until(() => pair.CountOf(Pair.ServerA, "exposed") > exposed, () => $"server-a to go on alone; {pair.Describe()}", BoundSeconds);
+        pair.Kill(Pair.ServerA);
+        pair.Start(Pair.ServerB);
+        WaitFor(pair, Pair.ServerB, "[waiting]", "server-a, which has the current disks");
+        before = pair.ProtectedCounts;
+        pair.Start(Pair.ServerA);
+        pair.WaitUntilProtectedBy(Pair.ServerA, before);
+    }
+
+    [Fact]
+    public void FailoverCommand_LeaveAndReturn_LoseAndRepeatNothing()
+    {
+        using Pair pair = new Pair(2, "actorft.run=counter actorft.pace=2000").StartAll();
+        CounterObserver counter = new(pair);
+        string leader = pair.WaitUntilProtected(), other = Pair.Other(leader);
+        counter.WaitUntilItRises(leader);
+
+        (int, int) before = pair.ProtectedCounts;
+        Done(pair.Operate(other, "failover")); // asked of the server that follows: it passes it on
+        RisesAcross(pair, counter, leader, other, 1);
+        pair.WaitUntilProtectedBy(other, before);
+        (leader, other) = (other, leader);
+
+        int exposed = pair.CountOf(leader, "exposed");
+        Done(pair.Operate(leader, "server", "leave", other)); // the follower goes
+        Wait.Until(() => pair.CountOf(leader, "exposed") > exposed, () => $"{leader} to go on alone; {pair.Describe()}", BoundSeconds);
+        counter.WaitUntilItRises(leader);
+        before = pair.ProtectedCounts;
+        Done(pair.Operate(leader, "server", "return", other));
+        pair.WaitUntilProtectedBy(leader, before);
+
+        before = pair.ProtectedCounts;
+        exposed = pair.CountOf(other, "exposed");
+        Done(pair.Operate(leader, "server", "leave", leader)); // the leader goes: it hands over first
+        RisesAcross(pair, counter, leader, other, 2);
+        Wait.Until(() => pair.CountOf(other, "exposed") > exposed, () => $"{other} to go on alone; {pair.Describe()}", BoundSeconds);
+        Done(pair.Operate(other, "server", "return", leader));
+        pair.WaitUntilProtectedBy(other, before);
+        counter.WaitUntilItRises(other);
+        Assert.True(counter.Repeated == 0, $"{counter.Repeated} lines were repeated; {pair.Describe()}");
+    }
+
+    [Fact]
+    public void PoweredOffMachine_StaysOff_ThroughAFailover()
+    {
+        using Pair pair = new Pair(1, "actorft.run=poweroff").StartAll();
+        string leader = pair.WaitUntilProtected(), other = Pair.Other(leader);
+        WaitFor(pair, leader, "[power]", "shut down");
+        pair.Kill(leader);
+        WaitFor(pair, other, "[leading]", other);
+        (int, int) before = pair.ProtectedCounts;
+        pair.Start(leader);
+        pair.WaitUntilProtectedBy(other, before); // a machine that is off is protected like any other
+        Assert.Contains("Offline", pair.Operate(other, "status", "--output", "json").Output, StringComparison.Ordinal);
+    }
+
+    // The counter goes on where the one that led stopped, once the other leads, for so many times in its run.
+    private static void RisesAcross(Pair pair, CounterObserver counter, string former, string server, int times)
+    {
+        Wait.Until(() => pair.LogOfThisRun(server).Split("[leading]").Length > times, () => $"{server} to lead; {pair.Describe()}", BoundSeconds);
+        counter.Read(former);
+        counter.WaitUntilItRises(server);
+    }
+
+    private static void Done((int ExitCode, string Output) ran) => Assert.True(ran.ExitCode == 0, ran.Output);
+
+    private static void WaitFor(Pair pair, string server, string kind, string words) => Wait.Until(
+        () => pair.LogOfThisRun(server).Split('\n').Any(line => line.Contains(kind, StringComparison.Ordinal) && line.Contains(words, StringComparison.Ordinal)),
+        () => $"{server} to say {kind} {words}; {pair.Describe()}", BoundSeconds);
+}
