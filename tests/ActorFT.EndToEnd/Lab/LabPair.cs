@@ -16,6 +16,9 @@ internal sealed class LabPair : IDisposable
 
     private const double UnusualSeconds = 4;
 
+    // A drill breaks the same component more often than the default policies bear.
+    private const string Borne = "max-faults = 1000";
+
     private readonly TemporaryFolder _folder = new();
     private readonly string _lab, _configs, _token;
 
@@ -34,6 +37,8 @@ internal sealed class LabPair : IDisposable
         {
             string text = File.ReadAllText(source).Replace("../../.guest", guest, StringComparison.Ordinal)
                 .Replace("../../.cache/lab", Path.Combine(_folder.Root, "data"), StringComparison.Ordinal)
+                .Replace("role = server", $"role = server\n  faults {{ policies {{ nic {{ {Borne} }}\nlink {{ {Borne} }}\nreplica {{ {Borne} }}\narbiter {{ {Borne} }} }} }}", StringComparison.Ordinal)
+                .Replace("commit = received", "commit = received\nmax-isolations = 1000", StringComparison.Ordinal)
                 .Replace("256 MiB", memory, StringComparison.Ordinal).Replace("actorft.run=idle", does, StringComparison.Ordinal)
                 .Replace("port = 8551", $"port = 8551, token-file = \"{_token}\"", StringComparison.Ordinal);
             File.WriteAllText(Path.Combine(_configs, Path.GetFileName(source)), text);
