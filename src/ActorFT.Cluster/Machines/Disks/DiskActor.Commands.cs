@@ -1,6 +1,7 @@
 using System.Globalization;
 using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Status;
+using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Mirror;
 using ActorFT.Storage.Mirror.Live;
@@ -83,8 +84,7 @@ public sealed partial class DiskActor
             case CommandProtocol.Verbs.Inject: return Inject(command.Arguments, disk);
             case CommandProtocol.Verbs.Clear:
                 _injected.Clear();
-                _opened?.ImageFaults?.Clear();
-                _opened?.MetadataFaults?.Clear();
+                foreach (FaultInjectingBlockFile file in _faultFiles) file.Clear();
                 return new(true, $"{disk} has no injected fault any more.");
             default: return new(false, $"\"{command.Verb}\" is nothing that a disk can do.");
         }
@@ -119,11 +119,25 @@ public sealed partial class DiskActor
             return new(false, "count, skip, offset and length are whole numbers, not negative.");
         if (values.Keys.FirstOrDefault(key => key is not ("kind" or "op" or "count" or "skip" or "offset" or "length")) is { } unknown)
             return new(false, $"\"{unknown}\" is not known; kind, op, count, skip, offset and length are.");
-        if (_opened?.ImageFaults is not { } faults) return new(false, $"{disk} takes no faults: it is out of service, or actorft.fault-injection is off.");
+        if (_opened is not { ImageFaults: not null } opened) return new(false, $"{disk} takes no faults: it is out of service, or actorft.fault-injection is off.");
         InjectedFault fault = new(s_faults[index].Kind, operations.Value, offset, length, (int)Math.Min(skip, int.MaxValue), (int)Math.Min(count, int.MaxValue));
-        faults.Inject(fault);
+        Apply(fault, opened);
         if (fault.Count == int.MaxValue) _injected.Add(fault);
         return new(true, $"{disk} has the fault {kindWord} now.");
+    }
+
+    // What a device does, both files meet; silent wrongs go to the image, where checksums must find them.
+    private void Apply(InjectedFault fault, OpenedCopy opened)
+    {
+        bool isSilent = fault.Kind is InjectedFaultKind.Flip or InjectedFaultKind.TornWrite or InjectedFaultKind.LostWrite;
+        foreach (FaultInjectingBlockFile? file in (FaultInjectingBlockFile?[])[opened.ImageFaults, isSilent ? null : opened.MetadataFaults])
+        {
+            if (file is null) continue;
+            file.Inject(fault);
+            if (_faultFiles.Contains(file)) continue;
+            _faultFiles.Enqueue(file);
+            if (_faultFiles.Count > 64) _faultFiles.Dequeue();
+        }
     }
 
     private static bool TryNumber(Dictionary<string, string> values, string key, long absent, out long number)

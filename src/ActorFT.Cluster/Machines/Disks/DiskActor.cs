@@ -28,6 +28,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private readonly DiskMirror _mirror;
     private readonly CopyHealth _health;
     private readonly List<InjectedFault> _injected = [];
+    private readonly Queue<FaultInjectingBlockFile> _faultFiles = new(); // of copies given up too: a stall holds them until it is cleared
     private OpenedCopy? _opened;
     private DiskCopyWorker? _worker;
     private Task _records = Task.CompletedTask;
@@ -122,7 +123,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
         DiskCopyWorker? worker = null;
         worker = new DiskCopyWorker(opened.Copy, _options.Worker, report => _self.Tell(new Stalled(worker!, report), ActorRefs.NoSender));
         _worker = worker;
-        foreach (InjectedFault fault in _injected) opened.ImageFaults?.Inject(fault);
+        foreach (InjectedFault fault in _injected) Apply(fault, opened);
     }
 
     // The replica is made anew here: what was under way may still change the copy, so it ends first; then the copy is marked.

@@ -226,7 +226,7 @@ public sealed partial class LockstepCoordinatorActor
         {
             if (_pathsUp == 0)
             {
-                (_outgoingParcelBytes, _) = (0, 0);
+                _outgoingParcelBytes = 0;
                 _outgoingParcels.Clear();
                 return true;
             }
