@@ -137,7 +137,10 @@ public sealed partial class DiskMirror
         Counts = Counts with { BadBlocks = Counts.BadBlocks + blocks.Count };
         _host.Tell(MirrorNote.BadBlocks, $"{blocks.Count} bad block(s) from {blocks[0]} on were found");
         if (!CanPeerServe) return;
-        int[] regions = [.. blocks.Select(_geometry.RegionOfBlock).Distinct()];
+        // A change that met a bad block was not made at all, or in part: every region of it is fetched.
+        int[] regions = request.Operation == BlockOperation.Read ? [.. blocks.Select(_geometry.RegionOfBlock).Distinct()]
+            : [.. Enumerable.Range(0, _geometry.RegionCount).Where(region => _geometry.RegionOffset(region) < (long)(request.OffsetBytes + request.LengthBytes)
+                && _geometry.RegionOffset(region) + _geometry.RegionLength(region) > (long)request.OffsetBytes)];
         Want(regions);
         if (request.Operation == BlockOperation.Read) return;
         entry.IsHeldByRecord = true;
