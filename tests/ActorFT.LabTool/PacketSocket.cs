@@ -12,7 +12,7 @@ internal sealed unsafe partial class PacketSocket : IDisposable
     internal const byte Outgoing = 4;
 
     private const int FamilyPacket = 17, SocketRaw = 3, SocketCloseOnExec = 0x80000, AddressBytes = 20;
-    private const int LevelSocket = 1, ReceiveBuffer = 8, ReceiveBufferForce = 33, ReceiveBufferBytes = 32 << 20, LevelPacket = 263, Statistics = 6, VirtioHeader = 15, IgnoreOutgoing = 23;
+    private const int LevelSocket = 1, ReceiveBuffer = 8, ReceiveBufferForce = 33, ReceiveBufferBytes = 64 << 20, LevelPacket = 263, Statistics = 6, VirtioHeader = 15, IgnoreOutgoing = 23;
     private const nuint GetTimestampNs = 0x8907;
     private const ushort AllProtocols = 0x0300;
 
