@@ -49,7 +49,11 @@ public static class HostFile
     }
 
     /// <summary>A host's message as one line with a full stop.</summary>
-    public static string OneLine(string message) => message.ReplaceLineEndings(" ").Trim().TrimEnd('.') + ".";
+    public static string OneLine(string message)
+    {
+        string line = message.ReplaceLineEndings(" ").Trim().TrimEnd('.');
+        return line.EndsWith('?') ? line : line + ".";
+    }
 
     private static FileStream OpenToRead(string path)
     {

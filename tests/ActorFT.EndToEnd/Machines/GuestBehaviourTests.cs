@@ -2,11 +2,12 @@ using System.Diagnostics;
 using System.Globalization;
 using ActorFT.Node.Tests.Support;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace ActorFT.EndToEnd.Machines;
 
 /// <summary>What a user of <c>actorft run</c> sees of the real guest.</summary>
-public sealed class GuestBehaviourTests : IDisposable
+public sealed class GuestBehaviourTests(ITestOutputHelper measured) : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -40,9 +41,18 @@ public sealed class GuestBehaviourTests : IDisposable
     }
 
     [Fact]
-    public void An_idle_guest_uses_less_than_5_percent_of_a_core_and_answers_when_typed_to()
+    public void An_idle_guest_uses_less_than_5_percent_of_a_core_and_answers_when_typed_to() => Idle(2);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    [InlineData(8)]
+    [Trait("Category", "Drill")]
+    public void An_idle_guest_with_another_number_of_vcpus_does_so_too(int vcpus) => Idle(vcpus);
+
+    private void Idle(int vcpus)
     {
-        using ActorftProcess process = Start(2, "actorft.run=shell");
+        using ActorftProcess process = Start(vcpus, "actorft.run=shell");
         process.WaitForOutput("guest# ", Guest.BoundSeconds);
         // The first seconds after boot belong to the kernel's own housekeeping: idle is reached when a second costs next to nothing.
         TimeSpan last = process.ProcessorTime;
@@ -55,6 +65,7 @@ public sealed class GuestBehaviourTests : IDisposable
             (used, last) = (now - last, now);
         }
         Assert.True(used < TimeSpan.FromSeconds(0.25), $"{used.TotalSeconds:F2} s of processor time in 5 s");
+        measured.WriteLine($"{vcpus} vCPUs: {used.TotalSeconds / 5:P1} of a core");
         process.Type("echo answer-$((6*7))\n");
         process.WaitForOutput("answer-42", 30);
         process.Type("exit\n");
