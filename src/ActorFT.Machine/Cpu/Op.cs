@@ -18,7 +18,7 @@ internal unsafe struct Op
     /// <summary>Immediate, block-relative target, CSR number, raw instruction bits or third source, as the format says.</summary>
     public int Imm;
 
-    /// <summary>Destination; x0 is redirected to <see cref="Hart.SinkRegister"/>. Branches: the fall-through offset in halfwords.</summary>
+    /// <summary>Destination; x0 is redirected to <see cref="Hart.SinkRegister"/>.</summary>
     public byte Rd;
 
     /// <summary>First source. JAL: the link offset in halfwords.</summary>

@@ -6,6 +6,12 @@ namespace ActorFT.Machine.Cpu.Decoding;
 internal static unsafe class BlockBuilder
 {
     /// <summary>
+    /// Conditional branches in a block: code behind one that is not taken needs no look-up. More of them would be decoded
+    /// again and again for the blocks that begin behind each.
+    /// </summary>
+    private const int MaxBranchesInBlock = 4;
+
+    /// <summary>
     /// Decodes from <paramref name="code"/> until an instruction that ends a block, the end of the page, or the limit;
     /// an instruction that would cross the page's end is left to a block of its own.
     /// </summary>
@@ -16,7 +22,7 @@ internal static unsafe class BlockBuilder
     /// <returns>Instructions in the block, at least 1.</returns>
     public static int Build(byte* code, int bytesLeft, Op* ops, out int opsUsed)
     {
-        int count = 0, offset = 0;
+        int count = 0, offset = 0, branches = 0;
         byte before = 0; // the last instruction's number, if it can be the first of a pair
         while (count < BlockCache.MaxOpsInBlock && bytesLeft - offset >= 2)
         {
@@ -28,9 +34,13 @@ internal static unsafe class BlockBuilder
             before = Fuse(before, definition.PairNumber, ops + count);
             count++;
             offset += isShort ? 2 : 4;
-            if (!definition.EndsBlock) continue;
-            opsUsed = count;
-            return count;
+            if (definition.EndsBlock)
+            {
+                opsUsed = count;
+                return count;
+            }
+
+            if (definition.Format == InstructionFormat.B && ++branches == MaxBranchesInBlock) break;
         }
 
         ops[count] = EndOfBlock(offset);

@@ -14,7 +14,7 @@ internal sealed unsafe class BlockCache : IDisposable
     /// <summary>Most instructions in a block.</summary>
     public const int MaxOpsInBlock = 64;
 
-    private const int ArenaOps = 1 << 20; // 16 MiB
+    private const int ArenaOps = 1 << 21; // 32 MiB, committed as it is used
     private const int TableEntries = 1 << 18;
 
     [StructLayout(LayoutKind.Sequential)]

@@ -27,7 +27,7 @@ internal static unsafe class OperandDecoder
                 (op->Rs1, op->Rs2, op->Imm) = (rs1, rs2, (((int)word >> 25) << 5) | rd);
                 break;
             case InstructionFormat.B:
-                (op->Rs1, op->Rs2, op->Imm, op->Rd) = (rs1, rs2, offset + BranchImmediate(word), nextHalfwords);
+                (op->Rs1, op->Rs2, op->Imm) = (rs1, rs2, offset + BranchImmediate(word));
                 break;
             case InstructionFormat.U:
                 (op->Rd, op->Imm) = (rdOrSink, (int)(word & 0xFFFFF000));

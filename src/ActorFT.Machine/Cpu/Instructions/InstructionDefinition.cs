@@ -66,7 +66,7 @@ internal sealed unsafe class InstructionDefinition
     public byte PairNumber { get; set; }
 
     /// <summary>
-    /// Whether nothing may follow it in a block: it changes the program counter, or what may be fetched, or it is a place where
+    /// Whether nothing may follow it in a block: it always changes the program counter, or what may be fetched, or it is a place where
     /// interrupts are looked at.
     /// </summary>
     public bool EndsBlock { get; }

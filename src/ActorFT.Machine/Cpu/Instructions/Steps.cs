@@ -99,12 +99,18 @@ internal readonly unsafe struct Store<T> : IStep where T : struct, IAccess
         Execute.StoreSlow(h, op, h.X(op->Rs1) + (ulong)(long)op->Imm, T.WidthBytes, h.X(op->Rs2));
 }
 
-/// <summary>Conditional branches.</summary>
-internal readonly unsafe struct Branch<T> : IBlockEnd where T : struct, ICondition
+/// <summary>Conditional branches: one that is not taken goes on within the block, one that is taken leaves it.</summary>
+internal readonly unsafe struct Branch<T> : IStep where T : struct, ICondition
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Run(Hart h, Op* op) =>
-        h.Pc = h.BlockPc + (T.Test(h.X(op->Rs1), h.X(op->Rs2)) ? (ulong)(long)op->Imm : (ulong)op->Rd * 2);
+    public static bool TryRun(Hart h, Op* op) => !T.Test(h.X(op->Rs1), h.X(op->Rs2));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RunSlow(Hart h, Op* op)
+    {
+        h.Pc = h.BlockPc + (ulong)(long)op->Imm;
+        h.Budget += h.BlockCount - (op - h.BlockOps) - 1; // the slots of the ops behind it
+    }
 }
 
 /// <summary>JAL.</summary>
