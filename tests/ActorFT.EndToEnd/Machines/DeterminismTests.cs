@@ -87,7 +87,7 @@ public sealed class DeterminismTests(RecordedBoots boots, ITestOutputHelper outp
     {
         RecordedBoot boot = boots[vcpus];
         using var stop = new CancellationTokenSource();
-        Thread[] load = [.. Enumerable.Range(0, Environment.ProcessorCount * 2).Select(_ => new Thread(() =>
+        Thread[] load = [.. Enumerable.Range(0, Environment.ProcessorCount + 1).Select(_ => new Thread(() =>
         {
             byte[] memory = new byte[1 << 22];
             while (!stop.IsCancellationRequested) memory.AsSpan().Reverse();
