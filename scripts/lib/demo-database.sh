@@ -43,17 +43,17 @@ tell_pause() {
 start_pair() {
     title "Two servers and an arbiter start, each in a network of its own"
     typed "scripts/lab start; scripts/lab start a 'actorft node --config server-a.conf'; …"
+    lab_pair_disk=128 lab_pair_more="fault-injection = on"
     lab_pair_write "$work" "256 MiB" "$guest/initrd-database" \
-        "console=ttyS0 quiet loglevel=3 actorft.run=database actorft.ip=$lab_machine_address/24"
+        "console=ttyS0 quiet loglevel=3 actorft.run=database actorft.disk=ext4 actorft.ip=$lab_machine_address/24"
     lab_pair_start "$lab" "$work" "${program[@]}"
     demo_until "$protect_seconds" "a server leads the machine" find_leader || return 1
-    tell "server-$leader boots the machine: Debian's own kernel for riscv64, two vCPUs, 256 MiB, one NIC"
+    tell "server-$leader boots the machine: Debian's own kernel for riscv64, two vCPUs, 256 MiB, one disk with a copy on each server, one NIC"
     wait_protected "$leader" || return 1
     quote_log "$leader" '\[protected\]'
     good "both servers execute the machine in lockstep; server-$leader leads"
     demo_until "$protect_seconds" "the database in the machine is ready" has_lines "$work/server-$leader.console" 'actorft-guest: database ready' 1 || return 1
-    good "valkey runs in the machine; every transaction is in its log before it answers (appendfsync always)"
-    tell "its files are in the machine's memory: what is shown here is that memory, CPUs and connections survive"
+    good "valkey runs in the machine; every transaction is in its log, on both copies of the disk, before it answers (appendfsync always)"
 }
 
 start_client() {
@@ -102,16 +102,20 @@ freeze_leader() { lose_leader "server-$leader, which leads now, hangs (SIGSTOP):
 # The log must not say that another leads or that the machine is exposed: what a component's fault may not cost.
 no_failover_since() { [ "$(demo_count "$(node_log "$leader")" '\[exposed\]')" -eq "$1" ]; }
 
-masked() { # TITLE EPISODE FAULT REPAIR [LOG-PATTERN]: a fault that costs neither the leader nor protection
-    local before
+# masked TITLE EPISODE BREAK REPAIR [SAID DONE]: a fault that costs neither the leader nor protection. BREAK and REPAIR are commands
+# of scripts/lab or of actorft; SAID is what the leader's log then says, DONE what it says when all is as before.
+masked() {
+    local before said done
     title "$1"
     episode "$2" || return 1
     before=$(demo_count "$(node_log "$leader")" '\[exposed\]')
-    typed "scripts/lab $3"
-    # shellcheck disable=SC2086 # words
-    run_lab $3
+    said=$(demo_count "$(node_log "$leader")" "${5:-^}")
+    demo_do "$3"
+    if [ -n "${5:-}" ]; then
+        demo_until 60 "server-$leader's word on it" has_lines "$(node_log "$leader")" "$5" $((said + 1)) || return 1
+        quote_log "$leader" "$5"
+    fi
     demo_watch 4 || return 1
-    [ -z "${5:-}" ] || quote_log "$leader" "$5"
     client_goes_on 20 || return 1
     tell_pause
     if [ "$longest_ms" -gt "$masked_limit_ms" ]; then
@@ -122,10 +126,35 @@ masked() { # TITLE EPISODE FAULT REPAIR [LOG-PATTERN]: a fault that costs neithe
         bad "the machine was exposed: server-$leader says so"
         return 1
     fi
-    typed "scripts/lab $4"
-    # shellcheck disable=SC2086 # words
-    run_lab $4
+    done=$(demo_count "$(node_log "$leader")" "${6:-^}")
+    demo_do "$4"
+    if [ -n "${6:-}" ]; then
+        demo_until "$protect_seconds" "server-$leader's word that it is repaired" has_lines "$(node_log "$leader")" "$6" $((done + 1)) || return 1
+        quote_log "$leader" "$6"
+    fi
     demo_watch 2
+}
+
+# A command as a person would type it, in the lab or at the lab's client.
+demo_do() {
+    local words
+    read -ra words <<<"$1"
+    if [ "${words[0]}" = actorft ]; then
+        typed "$1"
+        run_lab exec client -- "${program[@]}" "${words[@]:1}" --url http://10.77.0.1:8551,http://10.77.0.2:8551 --token-file "$work/token" >/dev/null
+    else
+        typed "scripts/lab $1"
+        run_lab "${words[@]}"
+    fi
+}
+
+fail_disk() {
+    masked "The disk of server-$leader, which leads, fails: every read and write of its copy is an error" "disk of server-$leader failed" \
+        "actorft fault inject disk-data --server server-$leader --set kind=eio" "actorft fault clear disk-data --server server-$leader" '\[disk-failed\]' '\[disk-mirrored\]'
+}
+
+cut_nic() {
+    masked "The NIC of server-$leader, which leads, loses its cable" "NIC of server-$leader cut" "cut $leader.lan" "heal $leader.lan" '\[nic-rerouted\]' '\[nic-back\]'
 }
 
 finish_client() {
@@ -160,6 +189,7 @@ what_to_try() {
     tell "$try status"
     tell "$try kill b; $try start b"
     tell "$try cut ft1; $try heal"
+    tell "$try exec client -- ${program[*]} status --url http://10.77.0.1:8551"
     tell "$try exec client -- curl -s http://10.77.0.1:8551/ft/status"
     tell "dashboard, from the lab's client: http://10.77.0.1:8551/ and http://10.77.0.2:8551/"
     tell "logs: $lab/log"
@@ -173,6 +203,8 @@ what_to_try() {
 demo_database_acts() {
     start_pair && start_client && kill_leader || return 1
     if [ "$fast" = no ]; then freeze_leader || return 1; fi
+    fail_disk || return 1
+    if [ "$fast" = no ]; then cut_nic || return 1; fi
     masked "A cable between the servers is pulled: one of two FT links" "FT link ft0 cut" "cut ft0" "heal ft0" || return 1
     if [ "$fast" = no ]; then
         masked "The arbiter is killed" "arbiter killed" "kill arbiter" "start arbiter" || return 1

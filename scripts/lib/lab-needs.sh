@@ -23,13 +23,14 @@ install_needs() {
 # Whether this process may make networks, with a TAP in them.
 can_make_networks() { unshare --net -- ip tuntap add probe0 mode tap 2>/dev/null; }
 
-# The commands of scripts/lab and scripts/fetch-guest.
+# The commands of scripts/lab, scripts/lib/lab-pair.sh and scripts/fetch-guest.
 install_lab_needs() {
     install_needs '
 ip        iproute2
 unshare   util-linux
 nsenter   util-linux
 flock     util-linux
+mke2fs    e2fsprogs
 gpgv      gpgv
 xz        xz-utils
 '

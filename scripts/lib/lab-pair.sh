@@ -6,7 +6,8 @@
 #
 # Addresses: scripts/lab --help. The machine is $lab_machine_address, in the LAN of the lab's client.
 
-# Read if set: lab_pair_more, more of the servers' actorft section.
+# Read if set: lab_pair_more, more of the servers' actorft section; lab_pair_disk, the size in MiB of a disk "data" with ext4 on it,
+# of which lab_pair_start makes both copies.
 
 readonly lab_tap=aft0
 readonly lab_machine=demo
@@ -14,7 +15,8 @@ readonly lab_machine_address=10.77.10.50
 
 # lab_pair_server FOLDER a|b MEMORY KERNEL INITRD APPEND
 lab_pair_server() {
-    local own=1 peer=2 other=b
+    local own=1 peer=2 other=b disk=
+    [ -z "${lab_pair_disk:-}" ] || disk="{ name = data, path = \"$1/server-$2.img\" }"
     [ "$2" = a ] || { own=2 peer=1 other=a; }
     cat <<END
 actorft {
@@ -30,6 +32,7 @@ actorft {
     kernel = "$4", initrd = "$5"
     append = "$6"
     console = "file:$1/server-$2.console"
+    disks = [ $disk ]
     nics = [ { name = lan, back-end = "tap:$lab_tap", bridge = br0, uplink = lan, return-after = 2 s } ]
   } ]
   ${lab_pair_more:-}
@@ -56,6 +59,12 @@ END
 lab_pair_start() {
     local lab=$1 folder=$2 role
     shift 2
+    if [ -n "${lab_pair_disk:-}" ]; then
+        truncate -s "${lab_pair_disk}M" "$folder/server-a.img"
+        PATH=$PATH:/usr/sbin:/sbin mke2fs -q -F -t ext4 "$folder/server-a.img"
+        "$@" disk create --config "$folder/server-a.conf" >/dev/null
+        "$@" disk create --config "$folder/server-b.conf" --size "$lab_pair_disk MiB" --replacement >/dev/null
+    fi
     "$actorft_root/scripts/lab" --lab "$lab" start --owner $$
     for role in arbiter server-a server-b; do
         "$actorft_root/scripts/lab" --lab "$lab" start "${role#server-}" "exec $(printf '%q ' "$@") node --config $(printf '%q' "$folder/$role.conf")"

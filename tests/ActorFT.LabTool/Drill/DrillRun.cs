@@ -48,7 +48,7 @@ internal sealed class DrillRun
     {
         string leader = WaitUntilWhole();
         Fault first = Pick(Fault.Kinds);
-        Fault? second = _random.NextDouble() < overlap ? Pick([.. Fault.Kinds.Where(kind => kind.Part != first.Part)]) : null;
+        Fault? second = _random.NextDouble() < overlap ? Pick([.. Fault.Kinds.Where(first.MayOverlap)]) : null;
         string name = second is null ? first.Name : $"{first.Name} + {second.Name}";
         _client.Begin(name);
         GoesOn(5);

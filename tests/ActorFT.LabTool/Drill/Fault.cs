@@ -4,6 +4,7 @@ namespace ActorFT.LabTool.Drill;
 internal enum FaultyPart
 {
     Server,
+    Disk,
     Link0,
     Link1,
     LeadersNic,
@@ -18,6 +19,10 @@ internal enum FaultyPart
 /// <param name="Repair">Repairs it; given who led when it was broken.</param>
 internal sealed record Fault(string Name, FaultyPart Part, Action<LabHand, string> Strike, Action<LabHand, string> Repair)
 {
+    /// <summary>Whether the pair promises to survive both at once. A server and the other one's disk are both copies of the disk.</summary>
+    internal bool MayOverlap(Fault other) =>
+        Part != other.Part && !(Part is (FaultyPart.Server or FaultyPart.Disk) && other.Part is (FaultyPart.Server or FaultyPart.Disk));
+
     /// <summary>Every kind there is. docs/failure-model.md says what each may cost.</summary>
     internal static readonly Fault[] Kinds =
     [
@@ -28,6 +33,9 @@ internal sealed record Fault(string Name, FaultyPart Part, Action<LabHand, strin
         new("follower killed", FaultyPart.Server, (lab, leader) => lab.Do("kill", LabHand.Other(leader)), (lab, leader) => lab.Do("start", LabHand.Other(leader))),
         new("follower frozen", FaultyPart.Server, (lab, leader) => lab.Do("freeze", LabHand.Other(leader)), (lab, leader) => lab.Do("thaw", LabHand.Other(leader))),
         new("handed over", FaultyPart.Server, (lab, leader) => lab.HandOver(leader), (_, _) => { }),
+        new("leader's disk failed", FaultyPart.Disk, (lab, leader) => lab.Ask("inject", leader, "kind=eio"), (lab, leader) => lab.Ask("clear", leader)),
+        new("follower's disk failed", FaultyPart.Disk, (lab, leader) => lab.Ask("inject", LabHand.Other(leader), "kind=eio"), (lab, leader) => lab.Ask("clear", LabHand.Other(leader))),
+        new("follower's disk stalls", FaultyPart.Disk, (lab, leader) => lab.Ask("inject", LabHand.Other(leader), "kind=stall"), (lab, leader) => lab.Ask("clear", LabHand.Other(leader))),
         new("link 0 cut", FaultyPart.Link0, (lab, _) => lab.Do("cut", "ft0"), (lab, _) => lab.Do("heal", "ft0")),
         new("link 1 cut", FaultyPart.Link1, (lab, _) => lab.Do("cut", "--silent", "ft1"), (lab, _) => lab.Do("heal", "ft1")),
         new("leader's NIC cut", FaultyPart.LeadersNic, (lab, leader) => lab.Do("cut", leader + ".lan"), (lab, leader) => lab.Do("heal", leader + ".lan")),

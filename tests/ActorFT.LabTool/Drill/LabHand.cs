@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
+using System.Text;
 using System.Text.Json;
 
 namespace ActorFT.LabTool.Drill;
@@ -30,9 +31,18 @@ internal sealed class LabHand(string script, string folder, string machine, stri
     }
 
     /// <summary>Asks the leader to hand the machine over. That it refuses, because it may not just now, is an answer too.</summary>
-    internal void HandOver(string leader)
+    internal void HandOver(string leader) => Post(leader, "failover", "{}");
+
+    /// <summary>Breaks a server's copy of the disk, or ends that.</summary>
+    internal void Ask(string verb, string role, params string[] arguments) =>
+        Post(role, verb, JsonSerializer.Serialize(new { server = "server-" + role, component = "disk-data", arguments }));
+
+    private void Post(string role, string verb, string body)
     {
-        using HttpRequestMessage request = new(HttpMethod.Post, $"{s_servers.First(server => server.Role == leader).Url}/ft/machines/{machine}/failover");
+        using HttpRequestMessage request = new(HttpMethod.Post, $"{s_servers.First(server => server.Role == role).Url}/ft/machines/{machine}/{verb}")
+        {
+            Content = new StringContent(body, Encoding.UTF8, "application/json"),
+        };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(tokenFile).Trim());
         try
         {
