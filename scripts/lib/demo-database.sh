@@ -43,7 +43,7 @@ tell_pause() {
 start_pair() {
     title "Two servers and an arbiter start, each in a network of its own"
     typed "scripts/lab start; scripts/lab start a 'actorft node --config server-a.conf'; …"
-    lab_pair_disk=128 lab_pair_more="fault-injection = on"
+    lab_pair_disk=128 lab_pair_more=$lab_pair_patient
     lab_pair_write "$work" "256 MiB" "$guest/initrd-database" \
         "console=ttyS0 quiet loglevel=3 actorft.run=database actorft.disk=ext4 actorft.ip=$lab_machine_address/24"
     lab_pair_start "$lab" "$work" "${program[@]}"

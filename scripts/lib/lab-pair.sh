@@ -13,6 +13,12 @@ readonly lab_tap=aft0
 readonly lab_machine=demo
 readonly lab_machine_address=10.77.10.50
 
+# Of the actorft section: faults may be injected, and a copy of a disk that fails again and again is tried again and again, since here
+# it is repaired by the one who broke it. By default it stays out until an operator repairs it (actorft disk repair).
+readonly lab_pair_patient="fault-injection = on
+  faults.policies.disk.max-faults = 1000
+  disks { restarts = 1000, restart-delay = 500 ms, mean-time-between-faults = 0 s }"
+
 # lab_pair_server FOLDER a|b MEMORY KERNEL INITRD APPEND
 lab_pair_server() {
     local own=1 peer=2 other=b disk=

@@ -67,10 +67,10 @@ public sealed partial class DiskActor
                 if (_mirror.Use == CopyUse.Current && _mirror.PeerUse != CopyUse.Current)
                     return new(false, $"{disk} is the only complete copy: isolating it would take the disk from the machine.");
                 _isIsolated = true;
-                _mirror.CopyOut("an operator took it out");
-                _health.IsolatedByOperator("an operator took it out");
+                _mirror.CopyOut(Host.CommandRules.TakenOut(command));
+                _health.IsolatedByOperator(Host.CommandRules.TakenOut(command));
                 GiveUpCopy("the copy was taken out of service");
-                Report("disk-isolated", FaultSeverity.Warning, "an operator took the copy out", "until it is repaired by command");
+                Report("disk-isolated", FaultSeverity.Warning, $"the copy was {Host.CommandRules.TakenOut(command)}", "until it is repaired by command");
                 return new(true, $"{disk} is out of service; the other server's copy serves until \"actorft disk repair\".");
             case CommandProtocol.Verbs.Repair:
                 if (_mirror.Use != CopyUse.Out) return new(false, $"{disk} is in service ({BuildStatus().State}); there is nothing to repair.");
