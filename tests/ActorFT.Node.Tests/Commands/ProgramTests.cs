@@ -271,7 +271,8 @@ public sealed class ProgramTests : IDisposable
     [Fact]
     public void A_replay_that_diverges_is_4_and_names_the_round_and_the_components()
     {
-        Kernel(TinyGuest.CountAndShutDown(1_000_000, "counted\n"));
+        // Longer than it takes to a digest (a record has one at least every 10 ms), also on a fast host.
+        Kernel(TinyGuest.CountAndShutDown(40_000_000, "counted\n"));
         Assert.Equal(0, Run("run", "--kernel", "kernel", "--memory", "16M", "--console", "none", "--record", "r.aftlog").ExitCode);
         using (RecordLogFile log = RecordLogFile.Open(File.OpenRead(_folder["r.aftlog"])))
         using (FileStream changed = File.Create(_folder["changed"]))
