@@ -8,7 +8,12 @@ public sealed partial class DiskMirror
 {
     private const long StandsIntervalMs = 1_000;
 
-    private sealed record Kept(ulong RequestId, PeerAnswer Answer, ReadOnlyMemory<byte> Data);
+    private sealed record Kept(ulong RequestId, PeerAnswer Answer, ReadOnlyMemory<byte> Data, bool IsFlush);
+
+    // A flush of a copy that lacks something says nothing by itself. Once the copy is current it was flushed whole, and so were earlier flushes of a copy that
+    // was out of service then.
+    private PeerAnswer AnswerOf(Kept kept) => !kept.IsFlush ? kept.Answer
+        : Use == CopyUse.Current && (kept.Answer == PeerAnswer.Ok || kept.RequestId <= _syncedPosition) ? PeerAnswer.Ok : PeerAnswer.Bad;
 
     private readonly Dictionary<ulong, Kept> _kept = [];
     private readonly Queue<Kept> _keptOrder = new();
@@ -92,7 +97,7 @@ public sealed partial class DiskMirror
     // Both replicas make every request: what the peer asks for was made here, or will be.
     private void OnResultWanted(ulong id)
     {
-        if (_kept.TryGetValue(id, out Kept? kept)) Say(new ResultTold(id, kept.Answer, kept.Data));
+        if (_kept.TryGetValue(id, out Kept? kept)) Say(new ResultTold(id, AnswerOf(kept), kept.Data));
         else if (id <= _forgottenThrough && !_entries.ContainsKey(id)) Say(new ResultTold(id, PeerAnswer.Gone, default));
         else if (_wants.Count < _settings.KeptResults) _wants.Add(id);
     }
@@ -101,9 +106,8 @@ public sealed partial class DiskMirror
     private void Keep(BlockRequested request, PeerAnswer answer, ReadOnlyMemory<byte> data, BlockStatus status)
     {
         if (!_isPeerIn || request.Operation is not (BlockOperation.Read or BlockOperation.Flush)) return;
-        // A copy that lacks regions is stable only together with the other: its flush says nothing by itself.
-        if (request.Operation == BlockOperation.Flush && Use != CopyUse.Current || status != BlockStatus.Ok) answer = PeerAnswer.Bad;
-        Kept kept = new(request.RequestId, answer, data);
+        if (status != BlockStatus.Ok) answer = PeerAnswer.Bad;
+        Kept kept = new(request.RequestId, answer, data, request.Operation == BlockOperation.Flush);
         _kept[request.RequestId] = kept;
         _keptOrder.Enqueue(kept);
         _keptBytes += data.Length;
@@ -115,7 +119,7 @@ public sealed partial class DiskMirror
             _forgottenThrough = Math.Max(_forgottenThrough, oldest.RequestId);
         }
 
-        if (_wants.Remove(request.RequestId)) Say(new ResultTold(request.RequestId, answer, data));
+        if (_wants.Remove(request.RequestId)) Say(new ResultTold(request.RequestId, AnswerOf(kept), data));
     }
 
     private void ForgetKept()

@@ -25,6 +25,7 @@ public sealed partial class DiskMirror
     private readonly Dictionary<int, (ulong NotBefore, ulong[] Checksums)> _regionsWanted = []; // by the peer, and this replica is not there yet
     private readonly TokenBucket _resyncBucket;
     private ResyncPlan? _plan;
+    private ulong _fetchedThrough; // regions of the plan hold what the other had written up to here: this replica's reads must not see it before
     private long _inventoryAskedMs = long.MinValue / 2, _resyncNotBeforeMs;
     private bool _isPlanning, _isMarkingCurrent;
     private ulong _internalId = InternalIds;
@@ -37,7 +38,7 @@ public sealed partial class DiskMirror
 
     private void DropPlan()
     {
-        _plan = null;
+        (_plan, _fetchedThrough) = (null, 0);
         _transfers.Clear();
         _unconfirmed.Clear();
         _regionsWanted.Clear();
@@ -143,6 +144,14 @@ public sealed partial class DiskMirror
                 && _geometry.RegionOffset(region) + _geometry.RegionLength(region) > (long)request.OffsetBytes)];
         Want(regions);
         if (request.Operation == BlockOperation.Read) return;
+        // It lacks a change now: not current until that is fetched, and that is durable before the request ends (rule 2).
+        if (Use == CopyUse.Current)
+        {
+            _isConfirmedWhole = false;
+            Stand(CopyUse.Rebuilding, "it lacks a write that met a bad block");
+            if (!_isStaleMarked && !_isMarkingStale) BeginMarkStale();
+        }
+
         entry.IsHeldByRecord = true;
         int life = _life;
         _host.Record(copy => copy.MarkDirty(regions), _ =>
@@ -289,6 +298,7 @@ public sealed partial class DiskMirror
         }
 
         transfer.IsWriting = true;
+        _fetchedThrough = Math.Max(_fetchedThrough, told.AsOf);
         if (told.Unsendable.Length != 0)
             _host.Tell(MirrorNote.DataLost, $"{told.Unsendable.Length} block(s) of region {told.Region} are bad on both copies");
         NoteScrubbed(told, transfer);
@@ -354,10 +364,10 @@ public sealed partial class DiskMirror
         Pump();
     }
 
-    // Every region is equal, and both copies were stable at one place since.
+    // Every region is equal, both copies were stable at one place since, and this replica has come to the place that the regions were read at.
     private void ConsiderCurrent()
     {
-        if (Use != CopyUse.Rebuilding || _plan is not { IsComplete: true } || !_isConfirmedWhole || _isMarkingCurrent) return;
+        if (Use != CopyUse.Rebuilding || _plan is not { IsComplete: true } || !_isConfirmedWhole || _position < _fetchedThrough || _isMarkingCurrent) return;
         _isMarkingCurrent = true;
         int life = _life, copyLife = _copyLife;
         _host.MarkCurrent(isMarked =>
@@ -366,7 +376,7 @@ public sealed partial class DiskMirror
             _isMarkingCurrent = false;
             if (!isMarked) return;
             if (!CanPeerServe) return; // it went away meanwhile; what this copy is then, the terms decide
-            _plan = null;
+            DropPlan();
             _host.Tell(MirrorNote.ResyncEnded, "the copy is equal to the other server's and in service");
             Stand(CopyUse.Current, "");
         });

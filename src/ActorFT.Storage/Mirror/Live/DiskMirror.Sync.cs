@@ -155,7 +155,7 @@ public sealed partial class DiskMirror
             _unconfirmed.ExceptWith(regions);
             _syncedPosition = Math.Max(_syncedPosition, sync.Position);
             if (sync.IsWhole) _isConfirmedWhole = true;
-            if (_plan is { IsComplete: true } && Use == CopyUse.Current && _unconfirmed.Count == 0) _plan = null;
+            if (_plan is { IsComplete: true } && Use == CopyUse.Current && _unconfirmed.Count == 0 && _position >= _fetchedThrough) (_plan, _fetchedThrough) = (null, 0);
             ConsiderCurrent();
         });
     }

@@ -34,6 +34,7 @@ public sealed partial class DiskMirror
         internal ReadOnlyMemory<byte> PeerData { get; set; }
         internal bool NeedsPeer { get; set; }
         internal bool IsHeldByRecord { get; set; }  // ends only when a mark of this copy is durable
+        internal long DeniedSinceMs { get; set; } = long.MaxValue; // since when no complete copy is known for it
         internal long AskedMs { get; set; } = long.MinValue / 2;
     }
 
@@ -138,7 +139,7 @@ public sealed partial class DiskMirror
     {
         _life++;
         _entries.Clear();
-        (_isPeerIn, _peerUse, _position, _base) = (false, null, 0, 0);
+        (_isPeerIn, _peerUse, _position, _base, _syncedPosition) = (false, null, 0, 0, 0);
         _wants.Clear();
         ForgetKept();
         DropPlan();
@@ -246,7 +247,7 @@ public sealed partial class DiskMirror
             if (_isMarkingStale) return;
             if (_peerUse is { } use && use != CopyUse.Current)
             {
-                EndWithError(entry, "the other copy is not complete");
+                Deny(entry, "the other copy is not complete");
                 return;
             }
             if (_peerUse is not null) BeginMarkStale();
@@ -257,13 +258,17 @@ public sealed partial class DiskMirror
         if (request.Operation is not (BlockOperation.Read or BlockOperation.Flush))
         {
             if (_peerUse == CopyUse.Current) End(entry, BlockStatus.Ok, default);
-            else if (_peerUse is not null) EndWithError(entry, "the other copy is not complete");
+            else if (_peerUse is not null) Deny(entry, "the other copy is not complete");
             return;
         }
 
         switch (entry.Peer)
         {
             case PeerAnswer.Ok: End(entry, BlockStatus.Ok, entry.PeerData); break;
+            case PeerAnswer.Bad when request.Operation == BlockOperation.Flush:
+                entry.Peer = null; // the other copy may have become complete just now: asked again
+                Deny(entry, "the other copy is not complete");
+                break;
             case PeerAnswer.Bad: EndWithError(entry, "the other copy cannot either"); break;
             case PeerAnswer.Gone: EndWithError(entry, "the other copy kept no result"); break;
             default:
@@ -286,6 +291,15 @@ public sealed partial class DiskMirror
         Counts = Counts with { Requests = Counts.Requests + 1, FromPeer = Counts.FromPeer + (entry.NeedsPeer ? 1 : 0) };
         _host.Complete(new BlockCompleted(request.DiskIndex, request.RequestId, status, status == BlockStatus.Ok ? data : default), request.Operation);
     }
+
+    // The other copy may be complete without having said so yet: an error is given when it was not for a while.
+    private void Deny(Entry entry, string why)
+    {
+        if (entry.DeniedSinceMs == long.MaxValue) entry.DeniedSinceMs = _nowMs;
+        else if (_nowMs - entry.DeniedSinceMs >= GraceMs) EndWithError(entry, why);
+    }
+
+    private const long GraceMs = 2 * StandsIntervalMs;
 
     private void EndWithError(Entry entry, string why)
     {
@@ -355,7 +369,12 @@ public sealed partial class DiskMirror
     {
         _nowMs = nowMs;
         SayStands();
-        foreach (Entry entry in Snapshot()) if (entry.NeedsPeer && entry.Peer is null) AskPeer(entry);
+        foreach (Entry entry in Snapshot())
+        {
+            if (entry.NeedsPeer && entry.Peer is null) AskPeer(entry);
+            if (entry.DeniedSinceMs != long.MaxValue) Settle(entry);
+        }
+
         TickResync();
         TickSync();
         TickScrub();
