@@ -105,7 +105,7 @@ no_failover_since() { [ "$(demo_count "$(node_log "$leader")" '\[exposed\]')" -e
 # masked TITLE EPISODE BREAK REPAIR [SAID DONE]: a fault that costs neither the leader nor protection. BREAK and REPAIR are commands
 # of scripts/lab or of actorft; SAID is what the leader's log then says, DONE what it says when all is as before.
 masked() {
-    local before said done
+    local before said repaired
     title "$1"
     episode "$2" || return 1
     before=$(demo_count "$(node_log "$leader")" '\[exposed\]')
@@ -126,10 +126,10 @@ masked() {
         bad "the machine was exposed: server-$leader says so"
         return 1
     fi
-    done=$(demo_count "$(node_log "$leader")" "${6:-^}")
+    repaired=$(demo_count "$(node_log "$leader")" "${6:-^}")
     demo_do "$4"
     if [ -n "${6:-}" ]; then
-        demo_until "$protect_seconds" "server-$leader's word that it is repaired" has_lines "$(node_log "$leader")" "$6" $((done + 1)) || return 1
+        demo_until "$protect_seconds" "server-$leader's word that it is repaired" has_lines "$(node_log "$leader")" "$6" $((repaired + 1)) || return 1
         quote_log "$leader" "$6"
     fi
     demo_watch 2

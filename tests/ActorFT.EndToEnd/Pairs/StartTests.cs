@@ -9,7 +9,7 @@ public sealed class StartTests
 {
     private const double BoundSeconds = 120;
 
-    [Fact]
+    [Fact, Trait("Category", "Drill")]
     public void ColdStart_InWhateverOrder_BootsOnTheRightServer_AndSaysWhatItWaitsFor()
     {
         using Pair pair = new(1, "actorft.run=idle");

@@ -45,7 +45,7 @@ public sealed class DemoTests : IDisposable
         AssertNothingIsLeft();
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Drill")]
     public void Drill_TwoEpisodes_LosesNothing_AndLeavesNothingBehind()
     {
         CommandResult result = Script.Run("drill", ["--episodes", "2", "--seed", "3", "--overlap", "1"], s_bound, ("TMPDIR", _folder.FullPath));
