@@ -71,7 +71,7 @@ internal sealed class BenchPair : IDisposable
             found = view.Others.Select(other => other.Status).FirstOrDefault(status => status.Node == server && status.AtUnixMs >= afterUnixMs && status.Machines.Length == 1);
             if (found is null) Thread.Sleep(20);
             return found is not null;
-        }, $"a status of {server}", 60);
+        }, () => $"a status of {server}", 60);
         return (found!.Machines[0], found);
     }
 

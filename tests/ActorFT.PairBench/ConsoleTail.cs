@@ -45,7 +45,7 @@ internal sealed class ConsoleTail(string path)
             first ??= Stopwatch.GetElapsedTime(since).TotalMilliseconds;
             fresh = Stopwatch.GetElapsedTime(since).TotalMilliseconds;
             return LastCounter(lines, 0) > seen();
-        }, $"new lines in {path}", seconds);
+        }, () => $"new lines in {path}", seconds);
         return (first!.Value, fresh);
     }
 }

@@ -33,7 +33,7 @@ internal sealed partial class Browser : IDisposable
         {
             lock (_errors) address = Listening().Match(_errors.ToString()) is { Success: true } match ? match.Groups[1].Value : null;
             return address is not null || _process.HasExited;
-        }, $"Chromium to listen; it wrote {_errors}", 60);
+        }, () => $"Chromium to listen; it wrote {_errors}", 60);
         if (address is null) throw new InvalidOperationException($"Chromium ended: {_errors}");
         using HttpClient http = new(new SocketsHttpHandler { UseProxy = false });
         string? page = null;

@@ -130,7 +130,7 @@ public sealed class DashboardTests(ITestOutputHelper output)
     }
 
     private static void WaitForWord(OperatedPair pair, string node, string word) =>
-        Wait.Until(() => pair.Status(node) is { } status && status.GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.Contains(word, StringComparison.Ordinal)), $"{node} to say \"{word}\"{pair.Logs}", OperatedPair.BoundSeconds);
+        Wait.Until(() => pair.Status(node) is { } status && status.GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.Contains(word, StringComparison.Ordinal)), () => $"{node} to say \"{word}\"{pair.Logs}", OperatedPair.BoundSeconds);
 
     private void Status(OperatedPair pair, string when, int code, params string[] words)
     {

@@ -75,8 +75,8 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
     {
         if (one.Later?.Invoke(leader) is not { } later) return;
         Wait.Until(() => pair.Status(observer) is { } status && status.GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.Contains(later.Problem, StringComparison.Ordinal)),
-            $"{one.Name}: \"{later.Problem}\" in {pair.TryGet(observer, "/ft/status")}", OperatedPair.BoundSeconds);
-        Wait.Until(() => TileText(later.Tile, browser).Contains(later.Tile.Word, StringComparison.Ordinal), $"{one.Name}: {later.Tile}", OperatedPair.BoundSeconds);
+            () => $"{one.Name}: \"{later.Problem}\" in {pair.TryGet(observer, "/ft/status")}", OperatedPair.BoundSeconds);
+        Wait.Until(() => TileText(later.Tile, browser).Contains(later.Tile.Word, StringComparison.Ordinal), () => $"{one.Name}: {later.Tile}", OperatedPair.BoundSeconds);
     }
 
     private static bool Tells(string surface, FaultCase one, OperatedPair pair, Browser browser, string leader, string observer, long since)
@@ -99,16 +99,16 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
     private static void IsGoodEverywhere(FaultCase one, OperatedPair pair, Browser browser, string leader, string observer, long since)
     {
         (string node, string metric, _) = one.Metric(leader);
-        Wait.Until(() => one.IsBrief || MetricOf(pair, node, metric) == one.GoodValue, $"{one.Name}: {metric} of {node} to be {one.GoodValue}; it is {MetricOf(pair, node, metric)}", OperatedPair.BoundSeconds);
+        Wait.Until(() => one.IsBrief || MetricOf(pair, node, metric) == one.GoodValue, () => $"{one.Name}: {metric} of {node} to be {one.GoodValue}; it is {MetricOf(pair, node, metric)}", OperatedPair.BoundSeconds);
         browser.WaitFor("document.querySelector('#verdict').className === 'verdict Good'", $"{one.Name}: the dashboard to say Good");
-        Wait.Until(() => TileText(one, browser, leader) is { Length: > 0 } tile && (one.Tile(leader).Word.Length == 0 || !tile.Contains(one.Tile(leader).Word, StringComparison.Ordinal)), $"{one.Name}: its tile to be good again: {TileText(one, browser, leader)}", OperatedPair.BoundSeconds);
+        Wait.Until(() => TileText(one, browser, leader) is { Length: > 0 } tile && (one.Tile(leader).Word.Length == 0 || !tile.Contains(one.Tile(leader).Word, StringComparison.Ordinal)), () => $"{one.Name}: its tile to be good again: {TileText(one, browser, leader)}", OperatedPair.BoundSeconds);
         (int code, string text, string errors) = pair.RunUntil(0, "status");
         Assert.True(code == 0, $"{one.Name}: status after the repair ended with {code}: {text} {errors}{pair.Logs}");
         JsonElement[] told = [.. Events(pair, observer).Where(entry => Number(entry) > since && entry.GetProperty("report").GetProperty("kind").GetString() == one.Event)];
         Assert.All(told, entry => Assert.NotEmpty(entry.GetProperty("diagnosis").GetString()!));
         if (!one.EventEnds) return;
         Wait.Until(() => Events(pair, observer).Where(entry => Number(entry) > since && entry.GetProperty("report").GetProperty("kind").GetString() == one.Event)
-            .All(entry => entry.GetProperty("outcome").GetString() is { Length: > 0 } outcome && outcome != "lasts"), $"{one.Name}: the outcome of [{one.Event}]: {string.Join("; ", Events(pair, observer).Select(entry => entry.ToString()))}", OperatedPair.BoundSeconds);
+            .All(entry => entry.GetProperty("outcome").GetString() is { Length: > 0 } outcome && outcome != "lasts"), () => $"{one.Name}: the outcome of [{one.Event}]: {string.Join("; ", Events(pair, observer).Select(entry => entry.ToString()))}", OperatedPair.BoundSeconds);
         Assert.All(browser.Requested, url => Assert.StartsWith("http://127.0.0.1:", url, StringComparison.Ordinal));
         Assert.Empty(browser.Complaints);
     }

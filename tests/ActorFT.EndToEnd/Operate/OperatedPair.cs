@@ -169,7 +169,7 @@ internal sealed class OperatedPair : IDisposable
             last = status.ToString();
             leader = status.GetProperty("machines") is { } machines && machines.GetArrayLength() == 1 ? machines[0].GetProperty("leader").GetString()! : "";
             return status.GetProperty("health").GetString() == "Good" && leader.Length != 0;
-        }), $"the pair to be good; the last word is {last}{Logs}", BoundSeconds);
+        }), () => $"the pair to be good; the last word is {last}{Logs}", BoundSeconds);
         return leader;
     }
 

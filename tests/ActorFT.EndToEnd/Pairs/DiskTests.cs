@@ -87,14 +87,14 @@ public sealed partial class DiskTests(ITestOutputHelper output)
                         int before = pair.CountOf(server, "disk-scrubbed");
                         FlipUsedBit(pair.ImagePath(server));
                         pair.Ask("disk", "scrub", "data", "--server", server);
-                        Wait.Until(() => pair.CountOf(server, "disk-scrubbed") > before, $"the scrub's end; {pair.Describe()}", Pair.ProtectSeconds);
+                        Wait.Until(() => pair.CountOf(server, "disk-scrubbed") > before, () => $"the scrub's end; {pair.Describe()}", Pair.ProtectSeconds);
                         break;
                     }
                 default:
                     {
                         int before = pair.CountOf(server, "disk-mirrored"), failed = pair.CountOf(server, "disk-failed");
                         pair.Ask("fault", "inject", "disk-data", "--server", server, "--set", $"kind={episode}");
-                        Wait.Until(() => pair.CountOf(server, "disk-failed") > failed, $"the copy to fail; {pair.Describe()}", Pair.ProtectSeconds);
+                        Wait.Until(() => pair.CountOf(server, "disk-failed") > failed, () => $"the copy to fail; {pair.Describe()}", Pair.ProtectSeconds);
                         WaitForBlocks(pair, leader, 5); // served by the other copy, no failover
                         pair.Ask("fault", "clear", "disk-data", "--server", server);
                         WaitUntilMirrored(pair, server, before);
@@ -137,7 +137,7 @@ public sealed partial class DiskTests(ITestOutputHelper output)
         int before = Encoding.Latin1.GetString(pair.Console(leader)).Length;
         pair.Start(leader);
         Match verified = Match.Empty;
-        Wait.Until(() => (verified = Regex.Match(Encoding.Latin1.GetString(pair.Console(leader))[before..], @"verified (\d+) bad (\d+)")).Success, $"the guest to read its blocks back; {pair.Describe()}", Pair.ProtectSeconds);
+        Wait.Until(() => (verified = Regex.Match(Encoding.Latin1.GetString(pair.Console(leader))[before..], @"verified (\d+) bad (\d+)")).Success, () => $"the guest to read its blocks back; {pair.Describe()}", Pair.ProtectSeconds);
         Assert.Equal("0", verified.Groups[2].Value);
         Assert.True(long.Parse(verified.Groups[1].Value, CultureInfo.InvariantCulture) >= reported, $"{reported} blocks were reported stable, {verified.Value} are there; {pair.Describe()}");
         // The other one comes back and is made equal.
@@ -153,12 +153,12 @@ public sealed partial class DiskTests(ITestOutputHelper output)
     }
 
     private static void WaitUntilMirrored(Pair pair, string server, int before) =>
-        Wait.Until(() => pair.CountOf(server, "disk-mirrored") > before, $"both copies to be equal again; {pair.Describe()}", Pair.ProtectSeconds);
+        Wait.Until(() => pair.CountOf(server, "disk-mirrored") > before, () => $"both copies to be equal again; {pair.Describe()}", Pair.ProtectSeconds);
 
     private static void WaitForBlocks(Pair pair, string leader, int count)
     {
         long wanted = Reported(pair) + count;
-        Wait.Until(() => Reported(pair) >= wanted, $"the guest to write {count} more blocks with {leader} leading ({Reported(pair)} so far); {pair.Describe()}", Pair.ProtectSeconds);
+        Wait.Until(() => Reported(pair) >= wanted, () => $"the guest to write {count} more blocks with {leader} leading ({Reported(pair)} so far); {pair.Describe()}", Pair.ProtectSeconds);
     }
 
     // The highest number told stable, on either console.
