@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ActorFT.EndToEnd.Pairs;
 using ActorFT.Node.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;
@@ -20,7 +21,9 @@ public sealed class DashboardTests(ITestOutputHelper output)
     [Fact]
     public void The_page_serves_wide_and_narrow_dark_and_light_keyboard_and_screen_reader_and_status_answers_whoever_is_left()
     {
-        using OperatedPair pair = new OperatedPair().StartAll();
+        using OperatedPair pair = new(machine: Pair.DiskKeys);
+        pair.MakeDisk("8M");
+        pair.StartAll();
         using Browser browser = new();
         string leader = pair.WaitUntilGood();
         browser.SetScreen(1280, 900, isMobile: false);
@@ -40,6 +43,7 @@ public sealed class DashboardTests(ITestOutputHelper output)
         browser.SetDark(false);
         browser.SetScreen(1280, 900, isMobile: false);
         string now = FailsOverByKeyboard(pair, browser, leader);
+        PartsAreTakenOutAndBroughtBackByKeyboard(pair, browser, OperatedPair.Other(now));
         Assert.All(browser.Requested, url => Assert.StartsWith(pair.Url(leader), url, StringComparison.Ordinal)); // no other host
         Assert.Empty(browser.Complaints);
         StatusAnswersWhoeverIsLeft(pair, browser, now);
@@ -95,9 +99,44 @@ public sealed class DashboardTests(ITestOutputHelper output)
         return other;
     }
 
+    // Each by its button; whoever pressed one stays in the component's row, where the opposite is offered next.
+    private static void PartsAreTakenOutAndBroughtBackByKeyboard(OperatedPair pair, Browser browser, string follower)
+    {
+        foreach ((string part, string tile) in new[] { ($"disk data on {follower}", "disk data"), ($"NIC lan on {follower}", "NIC lan"), ("FT link ft1", "FT link ft1") })
+        {
+            Press(browser, "Isolate " + part, "");
+            browser.WaitFor($"[...document.querySelectorAll('.tile')].some(tile => tile.querySelector('b').textContent === '{tile}' && tile.querySelector('.state').textContent === 'Isolated')", part + " to be shown as Isolated");
+            browser.WaitFor($"document.activeElement.textContent === 'Repair {part}'", $"the focus to stay, on the repair of {part}");
+            if (tile == "disk data")
+            {
+                browser.SetScreen(390, 844, isMobile: true);
+                LooksRight(browser, 390);
+                browser.Picture("phone-disk-isolated");
+                browser.SetScreen(1280, 900, isMobile: false);
+                LooksRight(browser, 1280);
+                browser.Picture("wide-disk-isolated");
+            }
+
+            browser.Press("Enter", Enter, "\r");
+            browser.WaitFor($"document.activeElement.textContent === 'Isolate {part}'", part + " to be repaired");
+            if (tile != "disk data") continue;
+            Press(browser, $"Scrub disk data on {follower}", $"Disk data on {follower} is scrubbed");
+            browser.WaitFor("[...document.querySelectorAll('#log li')].some(line => line.dataset.kind === 'disk-scrubbed')", "the scrub's result");
+        }
+
+        pair.WaitUntilGood();
+    }
+
+    private static void Press(Browser browser, string button, string outcome)
+    {
+        TabTo(browser, $"document.activeElement.textContent === '{button}'");
+        browser.Press("Enter", Enter, "\r");
+        browser.WaitFor($"document.querySelector('#outcome').textContent.includes('{outcome}') && !document.querySelector('#outcome').textContent.endsWith('…')", $"the outcome of \"{button}\"");
+    }
+
     private static void TabTo(Browser browser, string condition)
     {
-        for (int i = 0; i < 60; i++)
+        for (int i = 0; i < 200; i++)
         {
             if ((bool)browser.Evaluate(condition)!) return;
             browser.Press("Tab", Tab);
@@ -130,7 +169,7 @@ public sealed class DashboardTests(ITestOutputHelper output)
     }
 
     private static void WaitForWord(OperatedPair pair, string node, string word) =>
-        Wait.Until(() => pair.Status(node) is { } status && status.GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.Contains(word, StringComparison.Ordinal)), () => $"{node} to say \"{word}\"{pair.Logs}", OperatedPair.BoundSeconds);
+        Wait.Until(() => pair.Status(node) is { } status && status.GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.Contains(word, StringComparison.Ordinal)), () => $"{node} to say \"{word}\"; {pair.Describe()}", OperatedPair.BoundSeconds);
 
     private void Status(OperatedPair pair, string when, int code, params string[] words)
     {
@@ -140,7 +179,7 @@ public sealed class DashboardTests(ITestOutputHelper output)
         (int exit, string text, string errors) = pair.RunUntil(code, "status");
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         output.WriteLine($"status, {when}: {exit}, {seconds:F2} s");
-        Assert.True(exit == code, $"{when}: {exit}; {text} {errors}{pair.Logs}");
+        Assert.True(exit == code, $"{when}: {exit}; {text} {errors}; {pair.Describe()}");
         Assert.All(words, word => Assert.Contains(word, text, StringComparison.Ordinal));
         Assert.True(seconds <= s_statusSeconds, $"{when}: {seconds:F2} s");
     }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ActorFT.EndToEnd.Pairs;
 using ActorFT.Node.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;
@@ -28,7 +29,9 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
     private void Run(FaultCase[] cases)
     {
         string? only = Environment.GetEnvironmentVariable("ACTORFT_FAULT");
-        using OperatedPair pair = new OperatedPair(node: "lockstep { max-isolations = 50 }").StartAll();
+        using OperatedPair pair = new OperatedPair(DiskFaults.GuestDoes, "lockstep { max-isolations = 50 }\n" + DiskFaults.NodeKeys, Pair.DiskKeys);
+        pair.MakeDisk("48M");
+        pair.StartAll();
         using Browser browser = new();
         string leader = pair.WaitUntilGood();
         foreach (FaultCase one in cases.Where(one => only is null || one.Name.Contains(only, StringComparison.Ordinal)))
@@ -37,15 +40,15 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
             string observer = one.Observer(leader);
             browser.Open(pair.Url(observer));
             browser.WaitFor("document.querySelectorAll('.tile').length > 6 && document.querySelectorAll('#log li').length > 0", "the dashboard");
-            long firstId = LastEvent(pair, observer);
+            (long Event, string? Metric) before = (LastEvent(pair, observer), one.IsBrief ? MetricOf(pair, one.Metric(leader).Node, one.Metric(leader).Metric) : null);
             one.Strike(pair, leader);
-            double spread = Agree(one, pair, browser, leader, observer, firstId);
+            double spread = Agree(one, pair, browser, leader, observer, before);
             IsToldLater(one, pair, browser, leader, observer);
             (int code, string text, string errors) = one.IsBrief ? default : pair.RunUntil(one.ExitCode, "status");
-            if (!one.IsBrief) Assert.True(code == one.ExitCode, $"{one.Name}: status ended with {code}: {text} {errors}{pair.Logs}");
+            if (!one.IsBrief) Assert.True(code == one.ExitCode, $"{one.Name}: status ended with {code}: {text} {errors}; {pair.Describe()}");
             one.Repair(pair, leader);
             string after = pair.WaitUntilGood();
-            IsGoodEverywhere(one, pair, browser, leader, observer, firstId);
+            IsGoodEverywhere(one, pair, browser, leader, observer, before.Event);
             _told.Add($"{one.Name}: the surfaces agreed within {spread:F0} ms; whole again after {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s; {after} leads");
             output.WriteLine(_told[^1]);
             leader = after;
@@ -53,16 +56,16 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
     }
 
     // Gives the time from the first surface that tells to the last one, in ms.
-    private static double Agree(FaultCase one, OperatedPair pair, Browser browser, string leader, string observer, long since)
+    private static double Agree(FaultCase one, OperatedPair pair, Browser browser, string leader, string observer, (long, string?) before)
     {
         Dictionary<string, double> at = [];
         long began = Stopwatch.GetTimestamp();
         while (at.Count < s_surfaces.Length)
         {
             foreach (string surface in s_surfaces.Where(surface => !at.ContainsKey(surface)))
-                if (Tells(surface, one, pair, browser, leader, observer, since)) at[surface] = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+                if (Tells(surface, one, pair, browser, leader, observer, before)) at[surface] = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
             if (Stopwatch.GetElapsedTime(began).TotalSeconds < OperatedPair.BoundSeconds) continue;
-            Assert.Fail($"{one.Name}: {string.Join(", ", s_surfaces.Except(at.Keys))} did not tell it; tile: {TileText(one, browser, leader)}; status: {pair.TryGet(observer, "/ft/status")}{pair.Logs}");
+            Assert.Fail($"{one.Name}: {string.Join(", ", s_surfaces.Except(at.Keys))} did not tell it; tile: {TileText(one, browser, leader)}; status: {pair.TryGet(observer, "/ft/status")}; {pair.Describe()}");
         }
 
         double[] told = [.. at.Where(surface => !one.IsBrief || surface.Key is "event" or "metric").Select(surface => surface.Value)];
@@ -79,19 +82,19 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
         Wait.Until(() => TileText(later.Tile, browser).Contains(later.Tile.Word, StringComparison.Ordinal), () => $"{one.Name}: {later.Tile}", OperatedPair.BoundSeconds);
     }
 
-    private static bool Tells(string surface, FaultCase one, OperatedPair pair, Browser browser, string leader, string observer, long since)
+    private static bool Tells(string surface, FaultCase one, OperatedPair pair, Browser browser, string leader, string observer, (long Event, string? Metric) before)
     {
         switch (surface)
         {
             case "status":
                 if (one.IsBrief) return true;
-                return pair.Status(observer) is { } status && status.GetProperty("health").GetString() == "Degraded"
+                return pair.Status(observer) is { } status && status.GetProperty("health").GetString() == one.Health
                     && status.GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.Contains(one.Problem(leader), StringComparison.Ordinal));
-            case "event": return Events(pair, observer).Any(entry => Number(entry) > since && entry.GetProperty("report").GetProperty("kind").GetString() == one.Event);
+            case "event": return Events(pair, observer).Any(entry => Number(entry) > before.Event && entry.GetProperty("report").GetProperty("kind").GetString() == one.Event);
             case "metric":
                 (string node, string metric, string value) = one.Metric(leader);
                 string? found = MetricOf(pair, node, metric);
-                return one.IsBrief ? found is not (null or "0") : found == value;
+                return one.IsBrief ? found is not null && found != (before.Metric ?? "0") : found == value;
             default: return TileText(one, browser, leader).Contains(one.Tile(leader).Word, StringComparison.Ordinal);
         }
     }
@@ -103,7 +106,7 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
         browser.WaitFor("document.querySelector('#verdict').className === 'verdict Good'", $"{one.Name}: the dashboard to say Good");
         Wait.Until(() => TileText(one, browser, leader) is { Length: > 0 } tile && (one.Tile(leader).Word.Length == 0 || !tile.Contains(one.Tile(leader).Word, StringComparison.Ordinal)), () => $"{one.Name}: its tile to be good again: {TileText(one, browser, leader)}", OperatedPair.BoundSeconds);
         (int code, string text, string errors) = pair.RunUntil(0, "status");
-        Assert.True(code == 0, $"{one.Name}: status after the repair ended with {code}: {text} {errors}{pair.Logs}");
+        Assert.True(code == 0, $"{one.Name}: status after the repair ended with {code}: {text} {errors}; {pair.Describe()}");
         JsonElement[] told = [.. Events(pair, observer).Where(entry => Number(entry) > since && entry.GetProperty("report").GetProperty("kind").GetString() == one.Event)];
         Assert.All(told, entry => Assert.NotEmpty(entry.GetProperty("diagnosis").GetString()!));
         if (!one.EventEnds) return;

@@ -15,8 +15,11 @@ internal sealed record FaultCase(string Name, Action<OperatedPair, string> Strik
     /// <summary>The problem's sentence in status has this word, besides the pair being degraded; gets the leader.</summary>
     public required Func<string, string> Problem { get; init; }
 
-    /// <summary>Metric (name and labels as /metrics writes them), at which node, and its value; gets the leader.</summary>
+    /// <summary>Metric (name and labels as /metrics writes them), at which node, and its value (of what is brief: it rises); gets the leader.</summary>
     public required Func<string, (string Node, string Metric, string Value)> Metric { get; init; }
+
+    /// <summary>The verdict on the pair.</summary>
+    public string Health { get; init; } = "Degraded";
 
     /// <summary>The value of the metric when all is good.</summary>
     public string GoodValue { get; init; } = "0";

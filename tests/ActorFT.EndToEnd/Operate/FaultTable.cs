@@ -1,4 +1,5 @@
-using static ActorFT.EndToEnd.Operate.OperatedPair;
+using Xunit;
+using static ActorFT.EndToEnd.Pairs.Pair;
 
 namespace ActorFT.EndToEnd.Operate;
 
@@ -65,7 +66,7 @@ internal static class FaultTable
         new("a vCPU of the follower fails", (pair, leader) =>
         {
             pair.Do("fault", "inject", "vcpu-1", "--set", "kind=fail", "--server", Other(leader));
-            pair.WaitForEnd(Other(leader), 4); // fail stop
+            Assert.Equal(4, pair.WaitForEnd(Other(leader))); // fail stop
         }, (pair, leader) => pair.Start(Other(leader)))
         {
             Event = "component-failed", Problem = _ => "exposed", Metric = Protected, GoodValue = "1", Tile = leader => (leader, "replica", "Degraded"),
@@ -77,10 +78,33 @@ internal static class FaultTable
             Event = "divergence", Problem = _ => "", Metric = leader => (leader, $$"""actorft_divergences_total{machine="guest",server="{{leader}}"}""", "1"), GoodValue = "1", IsBrief = true,
             Tile = leader => (leader, "replica", ""),
         },
+        new("the follower hangs", (pair, leader) => pair.Freeze(Other(leader)), (pair, leader) => pair.Thaw(Other(leader)))
+        {
+            Event = "peer-lost", Problem = _ => "exposed", Metric = Protected, GoodValue = "1", Tile = leader => (leader, "replica", "Degraded"),
+            Later = leader => ($"Server {Other(leader)}: not heard from", (Other(leader), "replica", "not known")),
+        },
+        new("the follower and the arbiter are killed together", (pair, leader) =>
+        {
+            pair.Kill(Arbiter);
+            pair.Kill(Other(leader));
+        }, (pair, leader) =>
+        {
+            pair.Start(Arbiter);
+            pair.Start(Other(leader));
+        })
+        {
+            Event = "arbiter-unreachable", Problem = _ => "rbiter", Metric = leader => (leader, $$"""actorft_arbiter_reachable{server="{{leader}}"}""", "0"), GoodValue = "1",
+            Tile = _ => ("", "arbiter", "Offline"), Observer = leader => leader, Health = "Failed", ExitCode = 2,
+        },
+        new("the follower leaves for maintenance", (pair, leader) => pair.Do("server", "leave", Other(leader)), (pair, leader) => pair.Do("server", "return", Other(leader)))
+        {
+            Event = "exposed", Problem = _ => "exposed", Metric = Protected, GoodValue = "1", Tile = leader => (Other(leader), "replica", "Transitioning"),
+        },
         new("a server leaves for maintenance", (pair, leader) => pair.Do("server", "leave", leader), (pair, leader) => pair.Do("server", "return", leader))
         {
             Event = "exposed", Problem = _ => "exposed", Metric = leader => Protected(Other(leader)), GoodValue = "1", Tile = leader => (leader, "replica", "Transitioning"),
         },
+        .. DiskFaults.All,
     ];
 
     /// <summary>The part of the default suite: one of each kind of component; servers and arbiter are also killed by DashboardTests and ReadmeTasksTests.</summary>

@@ -5,19 +5,21 @@ using ActorFT.Node.Tests.Support;
 
 namespace ActorFT.EndToEnd.Pairs;
 
-/// <summary>Two servers and an arbiter as real processes on loopback, with the stock guest as their machine.</summary>
-internal sealed class Pair : IDisposable
+/// <summary>Two servers and an arbiter as real processes on loopback, each with its endpoint and the token, with the stock guest as their machine.</summary>
+internal class Pair : IDisposable
 {
     public const string ServerA = "server-a", ServerB = "server-b", Arbiter = "arbiter";
 
     /// <summary>Bound for becoming protected: two boots of the programs, the guest's, and a transfer, on a busy host.</summary>
     public const double ProtectSeconds = 180;
 
+    /// <summary>What a machine with the disk that <see cref="MakeDisk"/> makes has in its part of the file.</summary>
+    public const string DiskKeys = """disks = [ { name = data, path = "@.img" } ]""";
+
     private const int SigKill = 9, SigStop = 19, SigCont = 18;
 
-    private readonly string _memory, _node;
+    private readonly string _memory, _node, _machine;
     private readonly Dictionary<string, int> _endpoints; // ports
-    private readonly bool _hasDisk;
     private readonly TemporaryFolder _folder = new();
     private readonly Dictionary<string, ActorftProcess> _nodes = [];
     private readonly Dictionary<string, string> _ended = []; // what former processes of a node wrote
@@ -28,21 +30,20 @@ internal sealed class Pair : IDisposable
     /// <param name="lockstep">Keys of actorft.lockstep.</param>
     /// <param name="memory">The machine's memory.</param>
     /// <param name="node">More keys of actorft, on the servers.</param>
-    /// <param name="hasDisk">Whether the machine has a disk "data", which <see cref="MakeDisk"/> makes, and the servers an endpoint.</param>
-    public Pair(int vcpus, string guestDoes, string lockstep = "", string memory = "256 MiB", string node = "", bool hasDisk = false)
+    /// <param name="machine">More keys of the machine; @ stands for the server's name.</param>
+    public Pair(int vcpus, string guestDoes, string lockstep = "", string memory = "256 MiB", string node = "", string machine = "")
     {
-        _memory = memory;
-        _node = node;
-        int[] ports = FreePorts(9);
-        _hasDisk = hasDisk;
+        (_memory, _node, _machine) = (memory, node, machine);
+        int[] ports = FreePorts(10);
         // Of two servers the one with the later name listens.
         ListeningLink = new IPEndPoint(IPAddress.Loopback, ports[4]);
         File.SetUnixFileMode(_folder.Write("token", Guid.NewGuid().ToString("N")), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        _endpoints = new() { [ServerA] = ports[7], [ServerB] = ports[8] };
+        _endpoints = new() { [ServerA] = ports[7], [ServerB] = ports[8], [Arbiter] = ports[9] };
         Write(ServerA, ServerB, ports[0], ports[1], ports[2], ports[3], ports[4], ports[5], ports[6], vcpus, guestDoes, lockstep);
         Write(ServerB, ServerA, ports[1], ports[0], ports[2], ports[4], ports[3], ports[6], ports[5], vcpus, guestDoes, lockstep);
         _folder.Write(Arbiter + ".conf", $$"""
             actorft { role = arbiter, pair = test, name = arbiter, address = "127.0.0.1:{{ports[2]}}", data = "arbiter", servers = ["127.0.0.1:{{ports[0]}}", "127.0.0.1:{{ports[1]}}"] }
+            {{Endpoint(Arbiter)}}
             """);
     }
 
@@ -55,11 +56,25 @@ internal sealed class Pair : IDisposable
     /// <summary>The file of a node, to be changed before it is started.</summary>
     public string ConfigurationPath(string node) => Path.Combine(_folder.Root, node + ".conf");
 
-    /// <summary>Runs an operator's command against a server; gives its exit code and what it said.</summary>
-    public (int ExitCode, string Output) Operate(string server, params string[] arguments)
+    /// <summary>A node's endpoint.</summary>
+    public string Url(string node) => $"http://127.0.0.1:{_endpoints[node]}";
+
+    /// <summary>Runs an operator's command against one node; gives its exit code and what it said.</summary>
+    public (int ExitCode, string Output) Operate(string node, params string[] arguments)
     {
-        (int code, string output, string errors) = ActorftProcess.Run(_folder.Root, [.. arguments, "--token-file", "token", "--url", $"http://127.0.0.1:{_endpoints[server]}"]);
+        (int code, string output, string errors) = ActorftProcess.Run(_folder.Root, [.. arguments, "--token-file", "token", "--url", Url(node)]);
         return (code, output + errors);
+    }
+
+    /// <summary>Runs an operator's command against all three nodes.</summary>
+    public (int ExitCode, string Output, string Errors) Run(params string[] arguments) =>
+        ActorftProcess.Run(_folder.Root, [.. arguments, "--token-file", "token", "--url", string.Join(',', _endpoints.Keys.Select(Url))]);
+
+    /// <summary>The same, which must succeed; gives what it said.</summary>
+    public string Ask(params string[] arguments)
+    {
+        (int code, string output, string errors) = Run(arguments);
+        return code == 0 ? output : throw new InvalidOperationException($"actorft {string.Join(' ', arguments)} ended with {code}: {output}{errors}");
     }
 
     /// <summary>A node's process.</summary>
@@ -86,20 +101,24 @@ internal sealed class Pair : IDisposable
     /// <summary>SIGKILL.</summary>
     public void Kill(string node)
     {
-        ActorftProcess process = _nodes[node];
-        process.Signal(SigKill);
-        process.WaitForEnd();
-        _ended[node] = Log(node);
-        process.Dispose();
-        _nodes.Remove(node);
+        _nodes[node].Signal(SigKill);
+        WaitForEnd(node);
     }
 
     /// <summary>SIGTERM; gives the exit code.</summary>
     public int Stop(string node)
     {
         _nodes[node].Signal(ActorftProcess.SigTerm);
-        int code = _nodes[node].WaitForEnd().ExitCode;
+        return WaitForEnd(node);
+    }
+
+    /// <summary>Waits until a node's process has ended, by itself or not; gives its exit code.</summary>
+    public int WaitForEnd(string node)
+    {
+        ActorftProcess process = _nodes[node];
+        int code = process.WaitForEnd(120).ExitCode;
         _ended[node] = Log(node);
+        process.Dispose();
         _nodes.Remove(node);
         return code;
     }
@@ -165,7 +184,7 @@ internal sealed class Pair : IDisposable
     /// <summary>The leader of a machine that has just been started.</summary>
     public string WaitUntilProtected() => WaitUntilProtected((0, 0));
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         foreach (ActorftProcess process in _nodes.Values)
         {
@@ -190,11 +209,13 @@ internal sealed class Pair : IDisposable
               machines = [ {
                 name = guest, vcpus = {{vcpus}}, memory = {{_memory}}, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}"
                 append = "console=ttyS0 quiet loglevel=3 {{guestDoes}}", console = "file:{{name}}.console"
-                {{(!_hasDisk ? "" : $$"""disks = [ { name = data, path = "{{name}}.img" } ]""")}}
+                {{_machine.Replace("@", name, StringComparison.Ordinal)}}
               } ]
             }
-            akka.management.http { hostname = "127.0.0.1", port = {{_endpoints[name]}}, token-file = "token" }
+            {{Endpoint(name)}}
             """);
+
+    private string Endpoint(string node) => $$"""akka.management.http { hostname = "127.0.0.1", port = {{_endpoints[node]}}, token-file = "token" }""";
 
     /// <summary>The image of the disk's copy on a server.</summary>
     public string ImagePath(string server) => Path.Combine(_folder.Root, server + ".img");
@@ -204,19 +225,10 @@ internal sealed class Pair : IDisposable
     {
         (int code, _, string errors) = ActorftProcess.RunShell(_folder.Root, $"""
             set -e; PATH=$PATH:/usr/sbin:/sbin
-            head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >token; chmod 600 token
             truncate -s {size} {ServerA}.img; mke2fs -q -F -t ext4 {ServerA}.img
             $ACTORFT disk create --config {ServerA}.conf; $ACTORFT disk create --config {ServerB}.conf --replacement --size {size}iB
             """);
         return code == 0 ? this : throw new InvalidOperationException($"The disks could not be made: {errors}");
-    }
-
-    /// <summary>Asks a running server for something, as an operator would; gives what it answers.</summary>
-    public string Ask(params string[] arguments)
-    {
-        (int code, string output, string errors) = ActorftProcess.Run(_folder.Root,
-            [.. arguments, .. _endpoints.Values.SelectMany(port => (string[])["--url", $"http://127.0.0.1:{port}"]), "--token-file", "token"]);
-        return code == 0 ? output : throw new InvalidOperationException($"actorft {string.Join(' ', arguments)} ended with {code}: {output}{errors}");
     }
 
     // Below the ports that the kernel gives to whoever connects (net.ipv4.ip_local_port_range): while a node is dead its port must stay free.
