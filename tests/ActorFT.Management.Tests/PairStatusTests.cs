@@ -26,6 +26,7 @@ public sealed class PairStatusTests
     {
         { "link", PairHealth.Degraded, "FT link ft0 on server-a: Failed, the cable is out.", "Check the cable, port and switch of FT link ft0." },
         { "disk", PairHealth.Degraded, "Disk root of debian on server-b: Failed, input/output error.", "Check or replace what stands behind disk root on server-b." },
+        { "only-disk", PairHealth.Degraded, "Machine debian: disk root of server-b is out of service.", "Until then do not stop server-a: only its copy of disk root is whole." },
         { "nic", PairHealth.Degraded, "NIC lan of debian on server-a: Failed, no carrier.", "Check cable and port of NIC lan on server-a." },
         { "vcpu", PairHealth.Degraded, "vCPU 0 of debian on server-b: Failed, it threw.", "restart actorft on server-b" },
         { "replica-fails", PairHealth.Degraded, "Replica of debian on server-b: Failed, a part of it does not answer.", "restart actorft on server-b" },
@@ -73,6 +74,9 @@ public sealed class PairStatusTests
                 return Statuses.Pair(a with { Links = [a.Links[0] with { State = ComponentState.Failed, Reason = "the cable is out" }, a.Links[1]] });
             case "disk":
                 return Statuses.Pair(a, Statuses.Server("server-b", following with { Disks = [following.Disks[0] with { State = ComponentState.Failed, Reason = "input/output error" }] }));
+            case "only-disk":
+                MachineStatus lacking = leading with { Protected = false, State = ComponentState.Degraded, Reason = "disk root of server-b is out of service" };
+                return Statuses.Pair(Statuses.Server("server-a", lacking), Statuses.Server("server-b", following with { Disks = [following.Disks[0] with { State = ComponentState.Failed, Reason = "input/output error" }] }));
             case "nic":
                 return Statuses.Pair(Statuses.Server("server-a", leading with { Nics = [leading.Nics[0] with { State = ComponentState.Failed, Reason = "no carrier" }] }));
             case "vcpu":

@@ -11,7 +11,9 @@ internal static class FaultSettingsReader
 
     private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1), s_month = TimeSpan.FromDays(30);
 
-    public static FaultSettings Read(HoconSection node)
+    /// <param name="node">The section actorft.</param>
+    /// <param name="absolute">Makes a path absolute that is meant from the configuration's folder.</param>
+    public static FaultSettings Read(HoconSection node, Func<string, string> absolute)
     {
         FaultSettings defaults = new();
         if (node.GetSection("faults") is not { } faults) return defaults;
@@ -19,7 +21,7 @@ internal static class FaultSettingsReader
         return defaults with
         {
             Policies = faults.GetSection("policies") is { } policies ? ReadPolicies(policies, defaults.Policies) : defaults.Policies,
-            Alerts = faults.GetSection("alerts") is { } alerts ? ReadAlerts(alerts) : defaults.Alerts,
+            Alerts = faults.GetSection("alerts") is { } alerts ? ReadAlerts(alerts, absolute) : defaults.Alerts,
         };
     }
 
@@ -47,9 +49,9 @@ internal static class FaultSettingsReader
         };
     }
 
-    private static AlertSettings ReadAlerts(HoconSection section)
+    private static AlertSettings ReadAlerts(HoconSection section, Func<string, string> absolute)
     {
-        section.AllowOnly("min-severity", "repeat-after", "timeout", "command", "webhook", "syslog");
+        section.AllowOnly("min-severity", "repeat-after", "timeout", "command", "webhook", "webhook-ca", "syslog");
         AlertSettings defaults = new();
         string[] command = [.. section.GetStrings("command", mayBeEmpty: true)];
         if (command.Length != 0 && !Path.IsPathRooted(command[0])) throw section.Error("command", command[0], "a list of texts that begins with the absolute path of a program");
@@ -57,6 +59,9 @@ internal static class FaultSettingsReader
         Uri? url = null;
         if (webhook.Length != 0 && !(Uri.TryCreate(webhook, UriKind.Absolute, out url) && url.Scheme is "http" or "https"))
             throw section.Error("webhook", webhook, "an http or https address, or empty");
+        string authority = section.GetString("webhook-ca", "");
+        if (authority.Length != 0 && url?.Scheme != "https") throw section.Error("webhook-ca", authority, "empty where webhook is no https address");
+        if (authority.Length != 0) _ = AlertSender.ReadAuthority(authority = absolute(authority)); // what cannot be used is told at start
         return new AlertSettings
         {
             MinSeverity = section.GetWord("min-severity", [new("warning", FaultSeverity.Warning), new("error", FaultSeverity.Error), new("critical", FaultSeverity.Critical)], defaults.MinSeverity),
@@ -64,6 +69,7 @@ internal static class FaultSettingsReader
             Timeout = section.GetDuration("timeout", s_second, TimeSpan.FromMinutes(5), defaults.Timeout),
             Command = command,
             Webhook = url,
+            WebhookAuthority = authority,
             Syslog = ReadSyslog(section),
         };
     }

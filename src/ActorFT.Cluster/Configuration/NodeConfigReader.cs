@@ -35,7 +35,7 @@ public static class NodeConfigReader
             DataDirectory = Absolute(path, node.GetRequiredString("data", "the path of a folder")),
             StatusInterval = node.GetDuration("status-interval", 50 * s_ms, TimeSpan.FromSeconds(10), 500 * s_ms),
             Log = ReadLog(node),
-            Faults = FaultSettingsReader.Read(node),
+            Faults = FaultSettingsReader.Read(node, file => Absolute(path, file)),
             Management = ReadManagement(root),
             ManagementTokenFile = ManagementText(root, "token-file") is { Length: > 0 } token ? Absolute(path, token) : null,
         };

@@ -3,9 +3,13 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
+using ActorFT.Cluster.Configuration;
 
 namespace ActorFT.Cluster.Faults;
 
@@ -22,7 +26,7 @@ public sealed class AlertSender : IDisposable
     private readonly AlertSettings _settings;
     private readonly Channel<Alert> _waiting = Channel.CreateBounded<Alert>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private readonly CancellationTokenSource _end = new();
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false });
+    private readonly HttpClient _http;
     private readonly Action<Alert, string> _failed;
 
     /// <summary>Creates it.</summary>
@@ -30,8 +34,38 @@ public sealed class AlertSender : IDisposable
     /// <param name="failed">Told of an alert that did not leave, and why, on the pool.</param>
     public AlertSender(AlertSettings settings, Action<Alert, string> failed)
     {
-        (_settings, _failed) = (settings, failed);
+        (_settings, _failed, _http) = (settings, failed, NewClient(settings.WebhookAuthority));
         _ = Task.Run(RunAsync);
+    }
+
+    /// <summary>The certificates that a webhook's may come from.</summary>
+    /// <exception cref="OperatorException">The file has none.</exception>
+    public static X509Certificate2Collection ReadAuthority(string path)
+    {
+        string text = HostFile.ReadText(path, "the file of actorft.faults.alerts.webhook-ca");
+        X509Certificate2Collection authority = [];
+        try
+        {
+            authority.ImportFromPem(text);
+        }
+        catch (CryptographicException e)
+        {
+            throw new OperatorException($"The file of actorft.faults.alerts.webhook-ca, {path}, has a certificate that cannot be read: {HostFile.OneLine(e.Message)}", e);
+        }
+
+        return authority.Count != 0 ? authority : throw new OperatorException($"The file of actorft.faults.alerts.webhook-ca, {path}, has no certificate (PEM).");
+    }
+
+    private static HttpClient NewClient(string authority)
+    {
+        SocketsHttpHandler handler = new() { AllowAutoRedirect = false };
+        if (authority.Length != 0)
+        {
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(ReadAuthority(authority));
+        }
+
+        return new HttpClient(handler);
     }
 
     /// <summary>Sends an alert when its turn comes.</summary>
@@ -96,7 +130,8 @@ public sealed class AlertSender : IDisposable
             catch (OperationCanceledException) { return string.Create(CultureInfo.InvariantCulture, $"not done within {_settings.Timeout.TotalSeconds} s"); }
             catch (Exception e) when (e is HttpRequestException or SocketException or IOException or Win32Exception or InvalidOperationException)
             {
-                why = e.Message.ReplaceLineEndings(" ").TrimEnd('.');
+                // A connection's own reason ("the remote certificate …") is in the inner one.
+                why = (e is HttpRequestException { InnerException: AuthenticationException inner } ? inner.Message : e.Message).ReplaceLineEndings(" ").TrimEnd('.');
             }
         }
 

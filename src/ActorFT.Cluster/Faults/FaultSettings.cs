@@ -62,6 +62,9 @@ public sealed record AlertSettings
     /// <summary>An http or https address; null for none.</summary>
     public Uri? Webhook { get; init; }
 
+    /// <summary>A file of certificates (PEM), one of which the webhook's own must be or come from; "" for this host's list.</summary>
+    public string WebhookAuthority { get; init; } = "";
+
     /// <summary>"" for none, "local" for this host's /dev/log, or "HOST:PORT" for UDP.</summary>
     public string Syslog { get; init; } = "";
 

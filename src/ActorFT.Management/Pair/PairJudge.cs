@@ -76,6 +76,9 @@ internal static class PairJudge
         if (machine.Protected) return "";
         ReplicaView? isolated = machine.Replicas.FirstOrDefault(replica => replica.IsCurrent && replica.Status.State == ComponentState.Isolated);
         if (isolated is not null) return $"When {isolated.Server} is in order, let it back: actorft protect {machine.Name}. Do not stop {machine.Leader} meanwhile.";
+        // In lockstep, with a disk that is whole on one server only: the disk's own finding says what to do.
+        if (machine.Follower.Length != 0 && machine.Replicas.FirstOrDefault(replica => replica.IsCurrent && replica.Status.Disks.Any(disk => disk.State != ComponentState.Good)) is { } lacks)
+            return $"Until then do not stop {(lacks.Server == machine.Leader ? machine.Follower : machine.Leader)}: only its copy of disk {lacks.Status.Disks.First(disk => disk.State != ComponentState.Good).Name} is whole.";
         NodeView? other = status.Nodes.FirstOrDefault(node => node.Role == "server" && node.Name != machine.Leader);
         return other is { IsCurrent: true }
             ? $"If it does not become protected by itself within a minute: actorft protect {machine.Name}. Do not stop {machine.Leader} meanwhile."

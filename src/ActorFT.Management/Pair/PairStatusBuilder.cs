@@ -97,7 +97,8 @@ public static class PairStatusBuilder
             IsRunning = leader is { Status.Power: "Running" },
             Protected = leader is { Status.Protected: true },
             Leader = leader?.Server ?? "",
-            Follower = leader is { Status.Protected: true } ? leader.Status.Follower : "",
+            // Not protected, yet in lockstep: a disk is whole on one server only.
+            Follower = leader is not null && (leader.Status.Protected || replicas.Any(replica => replica.IsCurrent && replica.Server == leader.Status.Follower && replica.Status.Role == "Following")) ? leader.Status.Follower : "",
             Term = term,
             Replicas = replicas,
         };

@@ -121,6 +121,8 @@ public sealed class NodeConfigReaderTests
         { Server("faults { policies { nic { window = 1 } } }"), ["faults.policies.nic.window", "1", "unit"] },
         { Server("faults { alerts { command = [\"page\"] } }"), ["faults.alerts.command", "page", "absolute path"] },
         { Server("faults { alerts { webhook = \"ftp://host/\" } }"), ["faults.alerts.webhook", "ftp://host/", "http"] },
+        { Server("faults { alerts { webhook = \"http://host/\", webhook-ca = \"x.pem\" } }"), ["faults.alerts.webhook-ca", "x.pem", "https"] },
+        { Server("faults { alerts { webhook = \"https://host/\", webhook-ca = \"no-such.pem\" } }"), ["faults.alerts.webhook-ca", "no-such.pem", "does not exist"] },
         { Server("faults { alerts { syslog = \"host\" } }"), ["faults.alerts.syslog", "host", "HOST:PORT"] },
         { Server("faults { alerts { min-severity = info } }"), ["faults.alerts.min-severity", "info", "warning, error, critical"] },
         { Server("machine-s = []"), ["machine-s", "machines"] },

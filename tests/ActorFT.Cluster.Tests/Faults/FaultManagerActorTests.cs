@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using ActorFT.Cluster.Faults;
@@ -185,10 +188,52 @@ public sealed class FaultManagerActorTests : ActorSpec
         Assert.Equal(0, syslog.Available);
     }
 
-    private static async Task<string> AnswerOneAsync(TcpListener web, CancellationToken end)
+    [Fact]
+    public async Task A_webhook_over_https_is_posted_to_only_when_its_certificate_comes_from_the_authority_that_the_file_names()
+    {
+        using RSA key = RSA.Create(2048), otherKey = RSA.Create(2048);
+        using X509Certificate2 own = SelfSigned(key, "CN=pager"), stranger = SelfSigned(otherKey, "CN=stranger");
+        string file = Path.Combine(_folder, "pager.pem"), strangersFile = Path.Combine(_folder, "stranger.pem");
+        File.WriteAllText(file, own.ExportCertificatePem());
+        File.WriteAllText(strangersFile, stranger.ExportCertificatePem());
+        using TcpListener web = new(IPAddress.Loopback, 0);
+        web.Start();
+        Uri hook = new($"https://localhost:{((IPEndPoint)web.LocalEndpoint).Port}/hook");
+        using CancellationTokenSource limit = new(Bound);
+
+        IActorRef manager = Start(settings: new FaultSettings { Alerts = new AlertSettings { Webhook = hook, WebhookAuthority = file } });
+        manager.Tell(new FaultManagerActor.TestAlert(), TestActor);
+        Assert.Equal("test", JsonDocument.Parse(await AnswerOneAsync(web, limit.Token, own)).RootElement.GetProperty("state").GetString());
+        Assert.Contains($"webhook https://localhost:{hook.Port}/hook: delivered", ExpectMsg<CommandProtocol.Outcome>(Bound).Sentence, StringComparison.Ordinal);
+        Stop(manager);
+
+        // This host's list does not know it; another authority has not signed it.
+        foreach (string authority in new[] { "", strangersFile })
+        {
+            manager = Start(settings: new FaultSettings { Alerts = new AlertSettings { Webhook = hook, WebhookAuthority = authority } });
+            manager.Tell(new FaultManagerActor.TestAlert(), TestActor);
+            for (int attempt = 0; attempt < 2; attempt++) await Assert.ThrowsAnyAsync<Exception>(() => AnswerOneAsync(web, limit.Token, own));
+            CommandProtocol.Outcome refused = ExpectMsg<CommandProtocol.Outcome>(Bound);
+            Assert.False(refused.Succeeded);
+            Assert.Contains("certificate", refused.Sentence, StringComparison.Ordinal);
+            Stop(manager);
+        }
+    }
+
+    private static X509Certificate2 SelfSigned(RSA key, string subject)
+    {
+        CertificateRequest request = new(subject, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        SubjectAlternativeNameBuilder names = new();
+        names.AddDnsName("localhost");
+        request.CertificateExtensions.Add(names.Build());
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+    }
+
+    private static async Task<string> AnswerOneAsync(TcpListener web, CancellationToken end, X509Certificate2? certificate = null)
     {
         using TcpClient client = await web.AcceptTcpClientAsync(end);
-        using NetworkStream stream = client.GetStream();
+        await using Stream stream = certificate is null ? client.GetStream() : new SslStream(client.GetStream());
+        if (stream is SslStream secure) await secure.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, end);
         StringBuilder request = new();
         byte[] buffer = new byte[8192];
         while (!request.ToString().TrimEnd().EndsWith('}'))
