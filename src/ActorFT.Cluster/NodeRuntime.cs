@@ -83,7 +83,7 @@ public sealed class NodeRuntime : IAsyncDisposable
                 MachineActor.Props(machine.Resources, Options(config, machine.Definition, createMachine, hub!, (ushort)i, system, faults, run))))];
             IActorRef host = system.ActorOf(HostActor.Props(config, links, props, arbiter), HostActor.Name);
             links?.Start();
-            ClusterJoining.Begin(system, config);
+            ClusterJoining.Begin(system, config, host);
             return new NodeRuntime(config, system, host, faults, links, dataLock);
         }
         catch (Exception e)

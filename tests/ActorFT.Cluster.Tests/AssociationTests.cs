@@ -54,6 +54,33 @@ public sealed class AssociationTests : IDisposable
         Assert.Equal("query", answer);
     }
 
+    [Fact]
+    public async Task DialThatIsGivenUpHalfWay_LeavesNoNodeDeaf()
+    {
+        // Akka's endpoint manager takes both in order: the second ends the dialler while its connection is on its way. The connection is made
+        // all the same, and belongs to nobody here; the other node must not write its answers on it.
+        ActorSystem answering = Node(0), asking = Node(0);
+        answering.ActorOf(Props.Create(() => new Echo()), "echo");
+        Address address = ((ExtendedActorSystem)answering).Provider.DefaultAddress;
+        ActorSelection echo = asking.ActorSelection($"{address}/user/echo");
+        for (int i = 0; i < 20; i++)
+        {
+            echo.Tell("first");
+            ((Akka.Remote.IRemoteActorRefProvider)((ExtendedActorSystem)asking).Provider).Quarantine(address, null);
+            await Task.Delay(150); // the gate opens
+        }
+
+        DateTime until = DateTime.UtcNow + TimeSpan.FromSeconds(20);
+        string? answer = null;
+        while (answer is null && DateTime.UtcNow < until)
+        {
+            try { answer = await echo.Ask<string>("query", TimeSpan.FromMilliseconds(500)); }
+            catch (AskTimeoutException) { }
+        }
+
+        Assert.Equal("query", answer);
+    }
+
     public void Dispose()
     {
         _mute.Stop();

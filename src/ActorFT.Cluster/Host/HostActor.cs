@@ -92,10 +92,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
         {
             case StatusDue or StatusChanged: CollectStatus(); break;
             case StatusCollected collected: Publish(collected); break;
-            case NodeStatus status:
-                _known[status.Node] = (status, MonotonicClock.NowNs);
-                _heardAtNs[Sender.Path.Address] = MonotonicClock.NowNs;
-                break;
+            case NodeStatus status: _known[status.Node] = (status, MonotonicClock.NowNs); break;
             case GetView: Sender.Tell(View); break;
             case ForMachine forMachine:
                 if (_machines.TryGetValue(forMachine.Machine, out IActorRef? machine)) machine.Forward(forMachine.Message);
@@ -181,30 +178,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
             Terms = collected.Terms,
         };
         foreach (ActorSelection other in _others) other.Tell(_own, Self);
-        Redial();
     }
-
-    /// <summary>So long nothing is heard from a node before the ways to it are begun anew, and again each time.</summary>
-    private const ulong RedialAfterNs = 5_000_000_000;
-
-    private readonly Dictionary<Address, ulong> _dialledAtNs = [];
-
-    // Whatever holds an association up (a handshake that a busy or stopped process left half done on either side), a fresh one must not
-    // wait for it: a server that the arbiter's answers do not reach would wait for ever. Costs a node that is down nothing.
-    private void Redial()
-    {
-        ulong now = MonotonicClock.NowNs;
-        foreach (ActorSelection other in _others)
-        {
-            Address address = other.Anchor.Path.Address;
-            if (_heardAtNs.TryGetValue(address, out ulong heard) && now - heard < RedialAfterNs) continue;
-            if (_dialledAtNs.TryAdd(address, now) || now - _dialledAtNs[address] < RedialAfterNs) continue;
-            _dialledAtNs[address] = now;
-            (((ExtendedActorSystem)Context.System).Provider as Akka.Remote.IRemoteActorRefProvider)?.Quarantine(address, null);
-        }
-    }
-
-    private readonly Dictionary<Address, ulong> _heardAtNs = [];
 
     private bool? _toldArbiter;
 
