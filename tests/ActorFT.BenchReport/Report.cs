@@ -13,7 +13,7 @@ internal static class Report
     /// <summary>The parts, in the report's order.</summary>
     private static readonly (string Part, string Title)[] s_parts =
     [
-        ("machine", "One machine beside QEMU"), ("lockstep", "Two servers in lockstep"), ("network", "The network"), ("disk", "Disks"),
+        ("machine", "One machine beside QEMU"), ("micro", "What one thing costs the machine"), ("lockstep", "Two servers in lockstep"), ("network", "The network"), ("disk", "Disks"),
     ];
 
     /// <summary>The report's files: paths inside the docs folder, and texts.</summary>

@@ -34,7 +34,11 @@ internal sealed class ConsoleTail(string path)
     }
 
     /// <summary>Waits for the first growth since a moment, and for a counter beyond <paramref name="seen"/>; both in ms since then.</summary>
-    public (double FirstMs, double NewMs) WaitForNew(long since, Func<long> seen, double seconds)
+    /// <param name="since">The moment.</param>
+    /// <param name="seen">The last number that was seen before.</param>
+    /// <param name="seconds">How long it waits.</param>
+    /// <param name="describe">What is known of the pair when it waited in vain.</param>
+    public (double FirstMs, double NewMs) WaitForNew(long since, Func<long> seen, double seconds, Func<string> describe)
     {
         double? first = null;
         double fresh = 0;
@@ -45,7 +49,7 @@ internal sealed class ConsoleTail(string path)
             first ??= Stopwatch.GetElapsedTime(since).TotalMilliseconds;
             fresh = Stopwatch.GetElapsedTime(since).TotalMilliseconds;
             return LastCounter(lines, 0) > seen();
-        }, () => $"new lines in {path}", seconds);
+        }, () => $"new lines in {path} ({new FileInfo(path).Length} bytes, read to {_position}); {describe()}", seconds);
         return (first!.Value, fresh);
     }
 }

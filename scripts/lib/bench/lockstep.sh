@@ -13,25 +13,20 @@
 # busy one run it with a better priority (nice -n -10), and trust ratios more than times.
 
 lockstep_options=()
-while [ $# -gt 0 ]; do
-    bench_option "$@"
-    if [ "$bench_used" -gt 0 ]; then
-        shift "$bench_used"
-        continue
-    fi
+lockstep_option() {
     case $1 in
         --parts)
-            [[ ${2:-} =~ ^(actors|idle|hold|throughput|failover|reprotect)(,(actors|idle|hold|throughput|failover|reprotect))*$ ]] ||
-                die "$exit_operator" "--parts is '${2:-}'; allowed are actors, idle, hold, throughput, failover and reprotect, with commas"
+            [[ $2 =~ ^(actors|idle|hold|throughput|failover|reprotect)(,(actors|idle|hold|throughput|failover|reprotect))*$ ]] ||
+                die "$exit_operator" "--parts is '$2'; allowed are actors, idle, hold, throughput, failover and reprotect, with commas"
             ;;
         --episodes | --silences | --seconds | --warm-ups)
-            [[ ${2:-} =~ ^[1-9][0-9]{0,2}$ ]] || die "$exit_operator" "$1 is '${2:-}'; allowed is 1 to 999"
+            [[ $2 =~ ^[1-9][0-9]{0,2}$ ]] || die "$exit_operator" "$1 is '$2'; allowed is 1 to 999"
             ;;
-        *) die "$exit_operator" "'$1' is not known: scripts/bench lockstep --help" ;;
+        *) return 1 ;;
     esac
     lockstep_options+=("$1" "$2")
-    shift 2
-done
+}
+bench_read lockstep_option "$@"
 
 require taskset util-linux
 export ACTORFT_GUEST_DIR=${ACTORFT_GUEST_DIR:-$actorft_root/.guest}

@@ -19,36 +19,31 @@ machine_vcpus=()
 machine_memory=512
 machine_only=
 machine_timeout=300
-while [ $# -gt 0 ]; do
-    bench_option "$@"
-    if [ "$bench_used" -gt 0 ]; then
-        shift "$bench_used"
-        continue
-    fi
+machine_option() {
     case $1 in
         --vcpus)
-            [[ ${2:-} =~ ^[1-8]$ ]] || die "$exit_operator" "--vcpus is '${2:-}'; allowed is 1 to 8"
+            [[ $2 =~ ^[1-8]$ ]] || die "$exit_operator" "--vcpus is '$2'; allowed is 1 to 8"
             machine_vcpus+=("$2")
             ;;
         --memory)
-            [[ ${2:-} =~ ^[1-9][0-9]{1,4}[02468]$ ]] ||
-                die "$exit_operator" "--memory is '${2:-}'; allowed is an even number of MB from 100 to 999998"
+            [[ $2 =~ ^[1-9][0-9]{1,4}[02468]$ ]] ||
+                die "$exit_operator" "--memory is '$2'; allowed is an even number of MB from 100 to 999998"
             machine_memory=$2
             ;;
         --only)
-            case ${2:-} in
+            case $2 in
                 actorft | qemu) machine_only=$2 ;;
-                *) die "$exit_operator" "--only is '${2:-}'; allowed is actorft or qemu" ;;
+                *) die "$exit_operator" "--only is '$2'; allowed is actorft or qemu" ;;
             esac
             ;;
         --timeout)
-            [[ ${2:-} =~ ^[1-9][0-9]{0,4}$ ]] || die "$exit_operator" "--timeout is '${2:-}'; allowed is 1 to 99999 seconds"
+            [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || die "$exit_operator" "--timeout is '$2'; allowed is 1 to 99999 seconds"
             machine_timeout=$2
             ;;
-        *) die "$exit_operator" "'$1' is not known: scripts/bench machine --help" ;;
+        *) return 1 ;;
     esac
-    shift 2
-done
+}
+bench_read machine_option "$@"
 [ "${#machine_vcpus[@]}" -gt 0 ] || machine_vcpus=(1)
 
 machine_wants() { [ -z "$machine_only" ] || [ "$machine_only" = "$1" ]; }

@@ -18,31 +18,26 @@ readonly network_guest_address=10.77.10.50 network_mac=52:54:00:77:0a:32
 network_only=()
 network_count=500
 network_bytes=16777216
-while [ $# -gt 0 ]; do
-    bench_option "$@"
-    if [ "$bench_used" -gt 0 ]; then
-        shift "$bench_used"
-        continue
-    fi
+network_option() {
     case $1 in
         --only)
-            case ${2:-} in
+            case $2 in
                 simplex | received | verified | qemu) network_only+=("$2") ;;
-                *) die "$exit_operator" "--only is '${2:-}'; allowed is simplex, received, verified or qemu" ;;
+                *) die "$exit_operator" "--only is '$2'; allowed is simplex, received, verified or qemu" ;;
             esac
             ;;
         --count)
-            [[ ${2:-} =~ ^[1-9][0-9]{0,4}$ ]] || die "$exit_operator" "--count is '${2:-}'; allowed is 1 to 99999"
+            [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || die "$exit_operator" "--count is '$2'; allowed is 1 to 99999"
             network_count=$2
             ;;
         --bytes)
-            [[ ${2:-} =~ ^[1-9][0-9]{3,11}$ ]] || die "$exit_operator" "--bytes is '${2:-}'; allowed is 1000 to 999999999999"
+            [[ $2 =~ ^[1-9][0-9]{3,11}$ ]] || die "$exit_operator" "--bytes is '$2'; allowed is 1000 to 999999999999"
             network_bytes=$2
             ;;
-        *) die "$exit_operator" "'$1' is not known: scripts/bench network --help" ;;
+        *) return 1 ;;
     esac
-    shift 2
-done
+}
+bench_read network_option "$@"
 [ "${#network_only[@]}" -gt 0 ] || network_only=("${network_kinds[@]}")
 
 network_wants() {

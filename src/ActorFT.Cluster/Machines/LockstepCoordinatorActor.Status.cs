@@ -13,7 +13,8 @@ public sealed partial class LockstepCoordinatorActor
     private const int MaxHoldSamples = 4096;
 
     private readonly Dictionary<MachineOutput, ulong> _heldSince = new(ReferenceEqualityComparer.Instance);
-    private readonly List<double> _holdMs = [];
+    private readonly List<double> _holdMs = []; // since the last status, the latest
+    private int _oldestHold;
     private KeyValuePair<string, object?> MachineLabel => new("machine", _options.Identity.Machine);
     private int _failovers, _divergences;
     private long _logBytes, _logBytesBefore, _retiredBefore, _outputsReleased;
@@ -34,6 +35,7 @@ public sealed partial class LockstepCoordinatorActor
         if (!_heldSince.Remove(output, out ulong since)) return;
         double heldMs = (Now - since) / 1e6;
         if (_holdMs.Count < MaxHoldSamples) _holdMs.Add(heldMs);
+        else _holdMs[_oldestHold++ % MaxHoldSamples] = heldMs;
         ClusterMeters.OutputHold.Record(heldMs / 1e3, MachineLabel);
     }
 
@@ -84,6 +86,7 @@ public sealed partial class LockstepCoordinatorActor
         };
         (_statusNs, _retiredBefore, _logBytesBefore) = (now, _retired, _logBytes);
         _holdMs.Clear();
+        _oldestHold = 0;
         return built;
     }
 

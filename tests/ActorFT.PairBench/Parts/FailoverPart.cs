@@ -49,7 +49,8 @@ internal static class FailoverPart
         long since = Stopwatch.GetTimestamp();
         (double, double) result = default;
         long? seen = null;
-        void Survive() => result = tail.WaitForNew(since, () => seen ??= ConsoleTail.LastCounter(old.ReadLines(), 0), 120);
+        void Survive() => result = tail.WaitForNew(since, () => seen ??= ConsoleTail.LastCounter(old.ReadLines(), 0), 120,
+            () => $"{victim} led; {pair.Pair.Describe()}");
         if (isKill) pair.KillAndRestart(victim, Survive);
         else pair.FreezeAndThaw(victim, Survive);
         return result;

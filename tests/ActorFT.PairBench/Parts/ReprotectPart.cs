@@ -17,7 +17,7 @@ internal static class ReprotectPart
     {
         using BenchPair pair = new(ActorFT.EndToEnd.Machines.Guest.Command(Fill), "512 MiB", 5000);
         ConsoleTail tail = new(pair.Pair.ConsolePath(pair.Leader));
-        tail.WaitForNew(Stopwatch.GetTimestamp(), () => 1, 240);
+        tail.WaitForNew(Stopwatch.GetTimestamp(), () => 1, 240, pair.Pair.Describe);
         List<double> took = [], pause = [], gap = [], bytes = [], holdP50 = [], holdP99 = [];
         for (int run = 0; run < options.Runs; run++)
         {
