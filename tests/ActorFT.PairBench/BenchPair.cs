@@ -39,6 +39,19 @@ internal sealed class BenchPair : IDisposable
 
     public string Follower => Pair.Other(Leader);
 
+    /// <summary>Waits until one of the servers leads and says that the machine is protected: on a busy host it may have lost its follower again meanwhile.</summary>
+    public void WaitUntilWhole()
+    {
+        for (int turn = 0; turn < 60; turn++)
+        {
+            MachineStatus machine = NextStatus(Leader).Machine;
+            if (machine.Protected && machine.Leader == Leader) return;
+            if (machine.Leader == Follower) Leader = Follower;
+        }
+
+        throw new TimeoutException($"The machine did not become protected; {Pair.Describe()}");
+    }
+
     /// <summary>Ends a server with SIGKILL and starts it again; returns when the machine is protected once more.</summary>
     /// <param name="server">The server.</param>
     /// <param name="between">Called while it is dead.</param>

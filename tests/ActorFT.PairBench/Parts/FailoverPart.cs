@@ -43,6 +43,7 @@ internal static class FailoverPart
 
     private static (double FirstMs, double NewMs) Fail(BenchPair pair, bool isKill)
     {
+        pair.WaitUntilWhole();
         string victim = pair.Leader, survivor = pair.Follower;
         ConsoleTail old = new(pair.Pair.ConsolePath(victim)), tail = new(pair.Pair.ConsolePath(survivor));
         tail.ReadLines(); // what it wrote when it led before
