@@ -23,7 +23,7 @@ internal sealed class DrillRun
 
     internal static int Run(string[] args)
     {
-        Arguments arguments = new(args, "--script", "--lab", "--machine", "--token", "--address", "--folder", "--seed", "--episodes", "--minutes", "--overlap", "--pace-ms");
+        Arguments arguments = new(args, "--script", "--lab", "--machine", "--token", "--address", "--folder", "--seed", "--episodes", "--minutes", "--overlap", "--pace-ms", "--next", "--unlike");
         int seed = (int)arguments.Number("--seed", 1, 0, int.MaxValue);
         int episodes = (int)arguments.Number("--episodes", int.MaxValue, 1, int.MaxValue);
         TimeSpan limit = TimeSpan.FromMinutes(arguments.Number("--minutes", 7 * 24 * 60, 0.1, 7 * 24 * 60));
@@ -34,6 +34,12 @@ internal sealed class DrillRun
         try
         {
             int done = 0;
+            if (arguments.Text("--next") is { } next)
+            {
+                run.Upgrade(next, arguments.Text("--unlike"));
+                done++;
+            }
+
             for (; done < episodes && run._clock.Elapsed < limit; done++) run.Episode(done + 1, overlap);
             return run.Report(done);
         }
@@ -69,6 +75,21 @@ internal sealed class DrillRun
         string when = string.Join(", ", plan.Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.StrikeMs}-{one.RepairMs} ms")));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{_clock.Elapsed:hh\\:mm\\:ss} episode {number}: {name} ({when}): longest wait {waitMs} ms; server-{leader} led, server-{after} leads; {_client.Acknowledged} acknowledged"));
+    }
+
+    private void Upgrade(string next, string? unlike)
+    {
+        const string Name = "rolling upgrade";
+        WaitUntilWhole();
+        _client.Begin(Name);
+        RollingUpgrade upgrade = new(_lab, WaitUntilWhole, GoesOn);
+        string leader = upgrade.To(next);
+        if (unlike is not null) upgrade.IsRefused(unlike);
+        WaitUntilWhole();
+        GoesOn(10);
+        int waitMs = _client.Begin("between");
+        _waitsMs[Name] = [waitMs];
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_clock.Elapsed:hh\\:mm\\:ss} {Name}: longest wait {waitMs} ms; server-{leader} leads; {_client.Acknowledged} acknowledged"));
     }
 
     private Fault Pick(Fault[] kinds) => kinds[_random.Next(kinds.Length)];

@@ -37,6 +37,35 @@ internal sealed class LabHand(string script, string folder, string machine, stri
     internal void Ask(string verb, string role, params string[] arguments) =>
         Post(role, verb, JsonSerializer.Serialize(new { server = "server-" + role, component = "disk-data", arguments }));
 
+    /// <summary>What a role was started with last.</summary>
+    internal string CommandOf(string role) => File.ReadAllText(Path.Combine(folder, "cmd", role)).Trim();
+
+    /// <summary>The same with another build of the program.</summary>
+    internal string CommandWith(string role, string build) => System.Text.RegularExpressions.Regex.Replace(CommandOf(role), @"\S+/actorft\.dll", build.Replace("$", "$$", StringComparison.Ordinal));
+
+    /// <summary>The version that a server says it is.</summary>
+    internal string VersionOf(string role) => Read(role, "/ft/status", status =>
+        status.GetProperty("nodes").EnumerateArray().First(node => node.GetProperty("name").GetString() == "server-" + role).GetProperty("version").GetString()) ?? "an unknown version";
+
+    /// <summary>Whether a server's history has an event of a kind with some words in it.</summary>
+    internal bool HasEvent(string role, string kind, string words) => Read(role, "/ft/events?limit=200", events =>
+        events.GetProperty("entries").EnumerateArray().Select(entry => entry.GetProperty("report"))
+            .Any(report => report.GetProperty("kind").GetString() == kind && report.GetProperty("message").GetString()!.Contains(words, StringComparison.Ordinal)));
+
+    private T? Read<T>(string role, string path, Func<JsonElement, T> read)
+    {
+        try
+        {
+            using HttpResponseMessage response = _http.Send(new HttpRequestMessage(HttpMethod.Get, s_servers.First(server => server.Role == role).Url + path));
+            using JsonDocument document = JsonDocument.Parse(response.Content.ReadAsStream());
+            return read(document.RootElement);
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException or IOException)
+        {
+            return default;
+        }
+    }
+
     private void Post(string role, string verb, string body)
     {
         using HttpRequestMessage request = new(HttpMethod.Post, $"{s_servers.First(server => server.Role == role).Url}/ft/machines/{machine}/{verb}")
