@@ -25,7 +25,7 @@ bench_read micro_option "$@"
 build_when_needed benchmarks tests/ActorFT.Benchmarks/ActorFT.Benchmarks.csproj src tests/ActorFT.Benchmarks
 micro_program=(dotnet "$actorft_root/tests/ActorFT.Benchmarks/bin/$build_configuration/net10.0/ActorFT.Benchmarks.dll"
     --filter "$micro_filter" --runs "$bench_runs")
-say "measuring; with every benchmark and 5 runs it takes two and a half minutes"
+say "measuring; with every benchmark and 5 runs it takes two minutes"
 case $bench_output in
     '') "${micro_program[@]}" ;;
     *)
