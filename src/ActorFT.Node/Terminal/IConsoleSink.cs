@@ -23,7 +23,7 @@ internal sealed class FileConsole(FileStream file) : IConsoleSink
 
 /// <summary>
 /// Standard output, written by a thread of its own, so that a terminal that stands still (Ctrl-S, a pager) does not stop the
-/// machine before <see cref="LimitBytes"/> wait for it.
+/// machine before <see cref="LimitBytes"/> wait for it. A terminal is left in the modes that it had (<see cref="ScreenModes"/>).
 /// </summary>
 internal sealed class StdoutConsole : IConsoleSink
 {
@@ -33,9 +33,10 @@ internal sealed class StdoutConsole : IConsoleSink
     private readonly object _lock = new();
     private readonly Queue<ReadOnlyMemory<byte>> _waiting = new();
     private readonly Action<IOException> _failed;
+    private readonly ScreenModes? _modes = RawTerminal.IsTerminal(StandardStream.Output) ? new() : null;
     private readonly Thread _thread;
     private int _waitingBytes;
-    private bool _closed, _abandoned, _busy;
+    private bool _closed, _abandoned, _isDone;
 
     /// <summary>Starts the thread.</summary>
     /// <param name="failed">Told once when standard output cannot be written; later output is dropped.</param>
@@ -74,46 +75,55 @@ internal sealed class StdoutConsole : IConsoleSink
         long deadline = Environment.TickCount64 + (long)s_closeLimit.TotalMilliseconds;
         lock (_lock)
         {
-            while ((_waiting.Count != 0 || _busy) && !(_abandoned && Environment.TickCount64 >= deadline)) Monitor.Wait(_lock, 100);
             _closed = true;
             Monitor.PulseAll(_lock);
+            while (!_isDone && !(_abandoned && Environment.TickCount64 >= deadline)) Monitor.Wait(_lock, 100);
         }
     }
 
     private void Work()
     {
+        IOException? failure = null;
         try
         {
-            while (true)
+            while (TakeNext() is { } bytes)
             {
-                ReadOnlyMemory<byte> bytes;
-                lock (_lock)
-                {
-                    _busy = false;
-                    Monitor.PulseAll(_lock);
-                    while (_waiting.Count == 0)
-                    {
-                        if (_closed) return;
-                        Monitor.Wait(_lock);
-                    }
-                    bytes = _waiting.Dequeue();
-                    _waitingBytes -= bytes.Length;
-                    _busy = true;
-                    Monitor.PulseAll(_lock);
-                }
                 StandardStream.Write(StandardStream.Output, bytes.Span);
+                _modes?.Note(bytes.Span);
             }
+
+            if (_modes?.TakeUndo() is { Length: not 0 } undo) StandardStream.Write(StandardStream.Output, undo);
         }
         catch (IOException e)
         {
-            lock (_lock)
+            failure = e;
+        }
+
+        lock (_lock)
+        {
+            _closed = _isDone = true;
+            _waiting.Clear(); // after a failure nobody will ever read it
+            Monitor.PulseAll(_lock);
+        }
+
+        if (failure is not null) _failed(failure);
+    }
+
+    // Null: closed, and everything is written.
+    private ReadOnlyMemory<byte>? TakeNext()
+    {
+        lock (_lock)
+        {
+            while (_waiting.Count == 0)
             {
-                _closed = true;
-                _busy = false;
-                _waiting.Clear(); // nobody will ever read it
-                Monitor.PulseAll(_lock);
+                if (_closed) return null;
+                Monitor.Wait(_lock);
             }
-            _failed(e);
+
+            ReadOnlyMemory<byte> bytes = _waiting.Dequeue();
+            _waitingBytes -= bytes.Length;
+            Monitor.PulseAll(_lock);
+            return bytes;
         }
     }
 }

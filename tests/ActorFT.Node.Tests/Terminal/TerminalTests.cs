@@ -30,16 +30,19 @@ public sealed class TerminalTests : IDisposable
         return process;
     }
 
+    // What a program wrote before it ended may come to be read after that.
+    private void Expect(Func<string, bool> condition, string what) => Wait.Until(() => condition(_terminal.Shown), () => $"{what} in: {_terminal.Shown}");
+
     [Fact]
     public void Keys_reach_the_guest_one_by_one_and_Ctrl_C_is_a_key()
     {
         using ActorftProcess process = Start();
         _terminal.Type("a\u0003b");
-        Wait.Until(() => _terminal.Shown.Contains("ready a\u0003b", StringComparison.Ordinal), "the echo");
+        Expect(shown => shown.Contains("ready a\u0003b", StringComparison.Ordinal), "the echo");
         _terminal.Type("q");
         Assert.Equal(0, process.WaitForEnd().ExitCode);
         Assert.Equal(_before, _terminal.Settings);
-        Assert.EndsWith("ready a\u0003bq", _terminal.Shown, StringComparison.Ordinal);
+        Expect(shown => shown.EndsWith("ready a\u0003bq", StringComparison.Ordinal), "the last key's echo");
     }
 
     [Fact]
@@ -47,10 +50,21 @@ public sealed class TerminalTests : IDisposable
     {
         using ActorftProcess process = Start();
         _terminal.Type("\u0001h");
-        Wait.Until(() => _terminal.Shown.Contains("Ctrl-A x ends the program", StringComparison.Ordinal), "the help");
+        Expect(shown => shown.Contains("Ctrl-A x ends the program", StringComparison.Ordinal), "the help");
         _terminal.Type("\u0001x");
         Assert.Equal(0, process.WaitForEnd().ExitCode);
         Assert.Equal(_before, _terminal.Settings);
+    }
+
+    [Fact]
+    public void A_screen_that_the_guests_program_took_for_itself_is_given_back()
+    {
+        using ActorftProcess process = Start();
+        _terminal.Type("\e[?1049h\e[?25l\e[31m~");
+        Expect(shown => shown.EndsWith('~'), "the echo");
+        _terminal.Type("\u0001x");
+        Assert.Equal(0, process.WaitForEnd().ExitCode);
+        Expect(shown => shown.EndsWith("~\e[0m\e[?25h\e[?1049l", StringComparison.Ordinal), "the screen to be given back");
     }
 
     [Theory]
@@ -81,6 +95,6 @@ public sealed class TerminalTests : IDisposable
         using ActorftProcess process = Start("--record record", "mkfifo record; head -c 5000 record >/dev/null & ");
         Assert.Equal(3, process.WaitForEnd().ExitCode);
         Assert.Equal(_before, _terminal.Settings);
-        Assert.Contains("actorft: Machine machine was stopped at round", _terminal.Shown, StringComparison.Ordinal);
+        Expect(shown => shown.Contains("actorft: Machine machine was stopped at round", StringComparison.Ordinal), "the reason");
     }
 }

@@ -48,6 +48,7 @@ internal static class ConsoleCommand
     {
         private readonly Channel<byte[]> _typed = Channel.CreateBounded<byte[]>(MaxTypedAhead);
         private readonly CancellationTokenSource _end = new();
+        private readonly ScreenModes? _modes = RawTerminal.IsTerminal(StandardStream.Output) ? new() : null;
         private volatile Uri? _leader;
         private string _lastServer = "";
         private long _offset;
@@ -84,6 +85,7 @@ internal static class ConsoleCommand
             {
                 terminal?.Restore();
                 Notices.IsRaw = false;
+                if (_modes?.TakeUndo() is { Length: not 0 } undo) StandardStream.Write(StandardStream.Output, undo);
             }
         }
 
@@ -152,6 +154,7 @@ internal static class ConsoleCommand
             while ((count = await stream.ReadAsync(buffer, _end.Token).ConfigureAwait(false)) != 0)
             {
                 StandardStream.Write(StandardStream.Output, buffer.AsSpan(0, count));
+                _modes?.Note(buffer.AsSpan(0, count));
                 _offset += count;
             }
         }
