@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using ActorFT.Cluster.Machines;
 using ActorFT.Management.Tests.Support;
+using ActorFT.Node.Tests.Support;
 using Xunit;
 
 namespace ActorFT.Management.Tests;
@@ -17,15 +18,13 @@ public sealed partial class MetricNamesTests
     [InlineData("docs/management.md")]
     public async Task Every_metric_that_is_asked_for_is_given(string file)
     {
-        string root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "ActorFT.sln"))) root = Path.GetDirectoryName(root)!;
         await using FakeNode node = await FakeNode.StartAsync();
         await node.GetJson("/ft/status");
         ClusterMeters.OutputHold.Record(0.001);
         string metrics = await node.Client.GetStringAsync("/metrics");
-        string[] asked = [.. Names().Matches(File.ReadAllText(Path.Combine(root, file))).Select(match => match.Value).Distinct()];
+        string[] asked = [.. Names().Matches(File.ReadAllText(Path.Combine(Repository.Root, file))).Select(match => match.Value).Distinct()];
         Assert.True(asked.Length > 5);
         Assert.All(asked, name => Assert.Matches($"(?m)^{name}(_bucket)?\\{{", metrics));
-        if (file.EndsWith(".json", StringComparison.Ordinal)) System.Text.Json.JsonDocument.Parse(File.ReadAllText(Path.Combine(root, file))).Dispose();
+        if (file.EndsWith(".json", StringComparison.Ordinal)) System.Text.Json.JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, file))).Dispose();
     }
 }

@@ -1,4 +1,5 @@
 using ActorFT.Cluster.Configuration;
+using ActorFT.Node.Tests.Support;
 using Xunit;
 
 namespace ActorFT.Cluster.Tests.Configuration;
@@ -59,10 +60,10 @@ public sealed class MachineConfigReaderTests : IDisposable
     [Fact]
     public void The_example_that_ships_is_right_and_every_key_in_it_is_known()
     {
-        string path = Path.Combine(Root(), "config", "machines", "debian.conf");
+        string path = Path.Combine(Repository.Root, "config", "machines", "debian.conf");
         MachineConfig config = MachineConfigReader.ReadFile(path);
         Assert.Equal(("debian", 2, 512UL << 20), (config.Name, config.VcpuCount, config.MemoryBytes));
-        Assert.Equal(Path.Combine(Root(), ".guest", "kernel"), config.KernelPath);
+        Assert.Equal(Path.Combine(Repository.Root, ".guest", "kernel"), config.KernelPath);
         // What is commented out must be accepted as it stands there: lines "# key = …" and the blocks of disks and nics.
         string uncommented = string.Join('\n', File.ReadLines(path).Select(line => line.Trim()).Where(line => !line.StartsWith('#') || System.Text.RegularExpressions.Regex.IsMatch(line, @"^#   ?\{|^# \]|^# [a-z-]+ = [^,]*$"))
             .Select(line => line.TrimStart('#')));
@@ -164,11 +165,4 @@ public sealed class MachineConfigReaderTests : IDisposable
     public void What_is_no_size_is_refused(string text) => Assert.False(ByteSize.TryParse(text, out _));
 
     private static string Mac(NicConfig nic) => string.Join(':', nic.MacAddress.Select(b => b.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)));
-
-    private static string Root()
-    {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "ActorFT.sln"))) folder = Path.GetDirectoryName(folder);
-        return folder ?? throw new InvalidOperationException("The tests do not run within the repository.");
-    }
 }

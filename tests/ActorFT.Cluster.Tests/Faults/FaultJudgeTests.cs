@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using ActorFT.Cluster.Faults;
 using ActorFT.Cluster.Messages;
 using ActorFT.Lockstep.Protocol;
+using ActorFT.Node.Tests.Support;
 using Xunit;
 
 namespace ActorFT.Cluster.Tests.Faults;
@@ -93,9 +94,7 @@ public sealed partial class FaultJudgeTests
     [Fact]
     public void Everything_that_the_program_reports_is_in_the_catalogue_with_a_diagnosis()
     {
-        string root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "ActorFT.sln"))) root = Path.GetDirectoryName(root)!;
-        string[] inSource = [.. Directory.EnumerateFiles(Path.Combine(root, "src"), "*.cs", SearchOption.AllDirectories).Where(file => !file.Contains("/obj/", StringComparison.Ordinal))
+        string[] inSource = [.. Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories).Where(file => !file.Contains("/obj/", StringComparison.Ordinal))
             .SelectMany(file => Reported().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value))];
         string[] byProtocol = [.. Enum.GetNames<ProtocolFaultKind>().Select(name => Regex.Replace(name, "(?<!^)([A-Z])", "-$1").ToLowerInvariant())];
         Assert.Contains("vcpu-failed", inSource);

@@ -97,7 +97,7 @@ internal sealed class LabPair : IDisposable
     public void WaitUntilSaid(string role, string kind, int before) => Until(() => CountOf(role, kind) > before, $"{role} to say [{kind}]");
 
     /// <summary>Waits for something that the pair does by itself. What lasts is told with the pair's own status at that time.</summary>
-    public void Until(Func<bool> condition, string what, Action<string>? tell = null)
+    public void Until(Func<bool> condition, string what, Action<string>? tell = null, int everyMs = 20)
     {
         long started = Stopwatch.GetTimestamp();
         while (!condition())
@@ -111,7 +111,7 @@ internal sealed class LabPair : IDisposable
 
             // Each look reads files or starts processes: not as fast as it goes.
             if (Stopwatch.GetElapsedTime(started).TotalSeconds > BoundSeconds) throw new TimeoutException($"Waited {BoundSeconds} s for {what}; the logs are:\n{AllLogs}");
-            Thread.Sleep(20);
+            Thread.Sleep(everyMs);
         }
     }
 
@@ -126,7 +126,7 @@ internal sealed class LabPair : IDisposable
                 CommandResult status = Operate("status");
                 told = status.Output + status.Errors;
                 return status.ExitCode == 0;
-            }, "the pair to be in order");
+            }, "the pair to be in order", everyMs: 200);
         }
         catch (TimeoutException e)
         {

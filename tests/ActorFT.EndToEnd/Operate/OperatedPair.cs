@@ -59,6 +59,7 @@ internal sealed class OperatedPair : Pair
         {
             last = Run(command);
             if (last.ExitCode == code || (last.ExitCode != 4 && command[0] is not ("status" or "fault"))) break;
+            Thread.Sleep(100); // the pair has use for the processor, too
         }
 
         return last;

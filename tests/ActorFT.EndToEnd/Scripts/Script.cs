@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ActorFT.Node.Tests.Support;
 
 namespace ActorFT.EndToEnd.Scripts;
 
@@ -9,7 +10,7 @@ internal sealed record CommandResult(int ExitCode, string Output, string Errors)
 internal static class Script
 {
     /// <summary>The repository's folder.</summary>
-    public static string Root { get; } = FindRoot();
+    public static string Root => Repository.Root;
 
     /// <summary>Where scripts/fetch-guest keeps the guest.</summary>
     public static string GuestFolder { get; } = Environment.GetEnvironmentVariable("ACTORFT_GUEST_DIR") is { Length: > 0 } folder ? folder : Path.Combine(Root, ".guest");
@@ -33,14 +34,5 @@ internal static class Script
             throw new TimeoutException($"{command} {string.Join(' ', arguments)} did not end within {bound}.");
         }
         return new CommandResult(process.ExitCode, output.GetAwaiter().GetResult(), errors.GetAwaiter().GetResult());
-    }
-
-    private static string FindRoot()
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "ActorFT.sln"))) return folder.FullName;
-        }
-        throw new InvalidOperationException("No folder above the tests holds ActorFT.sln.");
     }
 }

@@ -1,13 +1,12 @@
 using System.Diagnostics;
 using System.Text;
+using ActorFT.Node.Tests.Support;
 
 namespace ActorFT.Network.Tests.Lab;
 
 /// <summary>Runs scripts/lab on a run folder of its own, and looks for what it may have left behind.</summary>
 internal sealed class LabScript : IDisposable
 {
-    private static readonly string Root = FindRoot();
-
     internal LabScript() => Folder = Path.Combine(Path.GetTempPath(), $"actorft-lab-test-{Guid.NewGuid():N}");
 
     internal string Folder { get; }
@@ -34,11 +33,11 @@ internal sealed class LabScript : IDisposable
 
     internal Process Start(params string[] arguments)
     {
-        ProcessStartInfo info = new(Path.Combine(Root, "scripts", "lab"), ["--lab", Folder, .. arguments])
+        ProcessStartInfo info = new(Path.Combine(Repository.Root, "scripts", "lab"), ["--lab", Folder, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            WorkingDirectory = Root,
+            WorkingDirectory = Repository.Root,
         };
         info.Environment["ACTORFT_LABTOOL"] = LabTool;
         return Process.Start(info)!;
@@ -102,12 +101,5 @@ internal sealed class LabScript : IDisposable
     public void Dispose()
     {
         if (Directory.Exists(Folder)) Do("cleanup");
-    }
-
-    private static string FindRoot()
-    {
-        string? directory = AppContext.BaseDirectory;
-        while (directory is not null && !File.Exists(Path.Combine(directory, "ActorFT.sln"))) directory = Path.GetDirectoryName(directory);
-        return directory ?? throw new InvalidOperationException("no ActorFT.sln above the tests");
     }
 }
