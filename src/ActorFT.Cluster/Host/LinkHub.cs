@@ -17,6 +17,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     private readonly LinkEndpoint _endpoint;
     private readonly object _lock = new();
     private readonly Dictionary<ushort, IActorRef> _machines = [];
+    private readonly Dictionary<ushort, CopyFilter> _copies = []; // by machine: what came in its log
     private readonly Dictionary<ushort, Action<ReadOnlyMemory<byte>>> _controls = [];
     private readonly Action<int, string> _refused;
     private ImmutableArray<LinkPathStatus> _paths;
@@ -83,6 +84,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
         lock (_lock)
         {
             _machines[channel] = coordinator;
+            _copies[channel] = new CopyFilter();
             foreach (LinkPathStatus path in _paths) coordinator.Tell(new MachineProtocol.PathChanged(Overlay(path)), ActorRefs.NoSender);
         }
     }
@@ -133,8 +135,9 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
         }
 
         IActorRef? coordinator;
-        lock (_lock) _machines.TryGetValue(frame.Channel, out coordinator);
-        if (coordinator is null)
+        bool isWanted;
+        lock (_lock) isWanted = _machines.TryGetValue(frame.Channel, out coordinator) && (frame.LinkClass == LinkClass.Bulk || _copies[frame.Channel].TryTake(frame.Payload.Span));
+        if (!isWanted)
         {
             frame.Dispose();
             return;
@@ -143,7 +146,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
         try
         {
             LinkEnvelope envelope = LinkCodec.Decode(frame.Payload.Span);
-            coordinator.Tell(new MachineProtocol.EnvelopeArrived(frame.PathIndex, envelope, frame), ActorRefs.NoSender);
+            coordinator!.Tell(new MachineProtocol.EnvelopeArrived(frame.PathIndex, envelope, frame), ActorRefs.NoSender);
         }
         catch (StateFormatException e)
         {

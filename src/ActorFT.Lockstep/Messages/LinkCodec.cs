@@ -18,6 +18,9 @@ public static class LinkCodec
 
     private const int MaxReasonBytes = 1024, MaxComponents = 256;
 
+    // Kind and incarnation come before the sequence.
+    private const int NumberAt = 9, MaxVarintBytes = 10;
+
     /// <summary>Appends the envelope's bytes.</summary>
     public static void Encode(StateWriter writer, LinkEnvelope envelope)
     {
@@ -89,6 +92,28 @@ public static class LinkCodec
         LinkMessage message = Read(kind, ref reader);
         reader.End();
         return new LinkEnvelope(incarnation, sequence, message);
+    }
+
+    /// <summary>
+    /// Reads an envelope's number without the rest. False: bytes that are no envelope, and messages whose copies are not equal in effect: a hello
+    /// is an answer to its own path, bulk state counts for itself.
+    /// </summary>
+    public static bool TryReadNumber(ReadOnlySpan<byte> bytes, out ulong incarnation, out ulong sequence)
+    {
+        (incarnation, sequence) = (0, 0);
+        if (bytes.Length <= NumberAt || (Kind)bytes[0] == Kind.Hello) return false;
+        var reader = new StateReader(bytes[1..Math.Min(bytes.Length, NumberAt + MaxVarintBytes)]);
+        try
+        {
+            incarnation = reader.U64();
+            sequence = reader.Varint(ulong.MaxValue, "sequence number");
+        }
+        catch (StateFormatException)
+        {
+            return false; // decoding says what is wrong with it
+        }
+
+        return sequence != 0;
     }
 
     private static LinkMessage Read(Kind kind, ref StateReader reader) => kind switch
