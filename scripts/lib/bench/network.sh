@@ -1,23 +1,26 @@
 # shellcheck shell=bash disable=SC2154 # what scripts/bench defines
 # the network as a client sees it: simplex, duplex received, duplex verified and QEMU, in one run
 #
-# scripts/bench network [--only WORD]... [--count N] [--bytes N] [--runs K] [--output json|FILE]
+# scripts/bench network [--only WORD]... [--count N] [--bytes N] [--warm N] [--runs K] [--output json|FILE]
 #
 #   --only WORD   simplex, received, verified or qemu; again for more (default: all four)
 #   --count N     pings and requests measured (default 500)
-#   --bytes N     bytes of each bulk transfer (default 16777216)
+#   --bytes N     bytes of each bulk transfer (default 67108864)
+#   --warm N      bytes each way before anything is measured, in which .NET compiles what is used much (default 134217728)
 #
 # A client in the lab (scripts/lab) talks to the same guest behind the same TAP in the same bridge: ICMP echo, one-line
 # requests and responses over one TCP connection, bulk into and out of the guest over TCP. Medians of the runs; latencies
-# in microseconds, bulk in MB (10^6 bytes) per second. Needs root. A busy host makes the tails its own.
+# in microseconds, bulk in MB (10^6 bytes) per second, with the cores that were busy meanwhile: the host's, and those of the servers' processes.
+# Needs root. A busy host makes the tails its own.
 
 readonly network_kinds=(simplex received verified qemu)
-readonly network_rows=(ping_p50 ping_p99 tcp_p50 tcp_p99 in out)
+readonly network_rows=(ping_p50 ping_p99 tcp_p50 tcp_p99 in out in_host_cores in_server_cores out_host_cores out_server_cores)
 readonly network_guest_address=10.77.10.50 network_mac=52:54:00:77:0a:32
 
 network_only=()
 network_count=500
-network_bytes=16777216
+network_bytes=67108864
+network_warm=134217728
 network_option() {
     case $1 in
         --only)
@@ -33,6 +36,10 @@ network_option() {
         --bytes)
             [[ $2 =~ ^[1-9][0-9]{3,11}$ ]] || die "$exit_operator" "--bytes is '$2'; allowed is 1000 to 999999999999"
             network_bytes=$2
+            ;;
+        --warm)
+            [[ $2 =~ ^(0|[1-9][0-9]{3,11})$ ]] || die "$exit_operator" "--warm is '$2'; allowed is 0, or 1000 to 999999999999"
+            network_warm=$2
             ;;
         *) return 1 ;;
     esac
@@ -127,18 +134,33 @@ network_take() {
     network_values[$1,$2]+=" $value"
 }
 
+# network_pids: the processes that run the machine, with commas between.
+network_pids() { pgrep -f "^(dotnet .*$network_scratch/config/server-[ab]\.conf|qemu-system-riscv64 .*$network_mac)" | paste -sd , -; }
+
+# network_bulk in|out BYTES: what labtool says of it.
+network_bulk() {
+    local port=9000
+    [ "$1" = in ] || port=9001
+    lab exec client -- dotnet "$ACTORFT_LABTOOL" bulk "$1" "$network_guest_address:$port" --bytes "$2" --pids "$(network_pids)" 2>&1 || true
+}
+
 network_measure() {
-    local text tool=(lab exec client -- dotnet "$ACTORFT_LABTOOL")
+    local text way tool=(lab exec client -- dotnet "$ACTORFT_LABTOOL")
+    if [ "$network_warm" -gt 0 ]; then
+        for way in in out; do network_bulk "$way" "$network_warm" >/dev/null; done
+    fi
     text=$("${tool[@]}" ping "$network_guest_address" --count "$network_count" --interval-ms 5 2>&1 || true)
     network_take "$1" ping_p50 p50_us "$text"
     network_take "$1" ping_p99 p99_us "$text"
     text=$("${tool[@]}" converse "$network_guest_address:7777" --output /dev/null --count "$network_count" 2>&1 || true)
     network_take "$1" tcp_p50 p50_us "$text"
     network_take "$1" tcp_p99 p99_us "$text"
-    text=$("${tool[@]}" bulk in "$network_guest_address:9000" --bytes "$network_bytes" 2>&1 || true)
-    network_take "$1" in mb_per_s "$text"
-    text=$("${tool[@]}" bulk out "$network_guest_address:9001" --bytes "$network_bytes" 2>&1 || true)
-    network_take "$1" out mb_per_s "$text"
+    for way in in out; do
+        text=$(network_bulk "$way" "$network_bytes")
+        network_take "$1" "$way" mb_per_s "$text"
+        network_take "$1" "${way}_host_cores" host_cores "$text"
+        network_take "$1" "${way}_server_cores" process_cores "$text"
+    done
 }
 
 for ((run = 1; run <= bench_runs; run++)); do
@@ -161,9 +183,45 @@ network_median() {
     printf '%s\n' ${network_values[$1,$2]:-} | sort -n | awk 'NF { v[++n] = $1 } END { if (n) printf "%s", (n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2) }'
 }
 
+# network_added ROW: ms that duplex received takes longer than simplex.
+network_added() {
+    awk -v a="$(network_median received "$1")" -v b="$(network_median simplex "$1")" 'BEGIN { if (a != "" && b != "") printf "%.2f", (a - b) / 1000 }'
+}
+
+# network_ratio KIND ROW: beside simplex.
+network_ratio() { ratio "$(network_median "$1" "$2")" "$(network_median simplex "$2")"; }
+
+# network_limits: a line for each thing that is compared with simplex: name, unit, value, and the limit asked (less than, or at least) if there is one.
+network_limits() {
+    local way
+    network_wants simplex || return 0
+    if network_wants received; then
+        printf 'received, request p50|ms more|%s|< 1\nreceived, request p99|ms more|%s|< 5\n' "$(network_added tcp_p50)" "$(network_added tcp_p99)"
+        printf 'received, ping p50|ms more|%s|< 1\nreceived, ping p99|ms more|%s|< 5\n' "$(network_added ping_p50)" "$(network_added ping_p99)"
+        for way in in out; do printf 'received, bulk %s|of simplex|%s|>= 0.8\n' "$way" "$(network_ratio received "$way")"; done
+    fi
+    if network_wants verified; then
+        for way in in out; do printf 'verified, bulk %s|of simplex|%s|\n' "$way" "$(network_ratio verified "$way")"; done
+    fi
+}
+
+# network_judge FORMAT: the lines of network_limits as JSON rows or as Markdown.
+network_judge() {
+    network_limits | awk -F '|' -v format="$1" '$3 != "" {
+        split($4, limit, " ")
+        kept = limit[1] == "" ? "" : (limit[1] == "<" ? $3 < limit[2] + 0 : $3 >= limit[2] + 0) ? "true" : "false"
+        if (format == "json") {
+            printf "%s{\"name\": \"%s\", \"unit\": \"%s\", \"median\": %s", (n++ ? ", " : ""), $1, $2, $3
+            if (kept != "") printf ", \"asked\": \"%s\", \"keeps\": %s", $4, kept
+            printf "}"
+        } else printf "%s: %s %s%s\n", $1, $3, $2, (kept == "" ? "" : " (asked: " $4 ") " (kept == "true" ? "kept" : "missed"))
+    }'
+}
+
 network_json() {
     local kind row first=yes inner
-    printf '{"part": "network", %s, "runs": %d, "count": %d, "bytes": %d, "results": {' "$(bench_host)" "$bench_runs" "$network_count" "$network_bytes"
+    printf '{"part": "network", %s, "runs": %d, "count": %d, "bytes": %d, "warm": %d' "$(bench_host)" "$bench_runs" "$network_count" "$network_bytes" "$network_warm"
+    printf ', "tables": [{"compared": "beside simplex", "rows": [%s]}], "results": {' "$(network_judge json)"
     for kind in "${network_kinds[@]}"; do
         network_wants "$kind" || continue
         [ "$first" = yes ] || printf ', '
@@ -179,39 +237,18 @@ network_json() {
     printf '}}'
 }
 
-# network_limit WHAT VALUE LIMIT less|more: a line that says whether a limit of docs/benchmarks.md is kept.
-network_limit() {
-    [ -n "$2" ] || return 0
-    awk -v what="$1" -v value="$2" -v limit="$3" -v way="$4" 'BEGIN {
-        kept = way == "less" ? value < limit : value >= limit
-        printf "%s: %s (asked: %s %s) %s\n", what, value, way == "less" ? "less than" : "at least", limit, kept ? "kept" : "missed"
-    }'
-}
-
-# network_added ROW: ms that duplex received takes longer than simplex.
-network_added() {
-    awk -v a="$(network_median received "$1")" -v b="$(network_median simplex "$1")" 'BEGIN { if (a != "" && b != "") printf "%.2f", (a - b) / 1000 }'
-}
-
 if bench_write "$(network_json)"; then
-    # As docs/benchmarks.md shows it.
-    printf '| %s | ping p50 us | ping p99 us | request p50 us | request p99 us | in MB/s | out MB/s |\n| --- | --- | --- | --- | --- | --- | --- |\n' "median of $bench_runs"
+    printf '|'
+    printf ' %s |' "median of $bench_runs" "${network_rows[@]//_/ }"
+    printf '\n|'
+    printf ' --- |%.0s' kind "${network_rows[@]}"
+    printf '\n'
     for kind in "${network_kinds[@]}"; do
         network_wants "$kind" || continue
         printf '| %s |' "$kind"
         for row in "${network_rows[@]}"; do printf ' %s |' "$(network_median "$kind" "$row" | grep . || echo -)"; done
         printf '\n'
     done
-    if network_wants received && network_wants simplex; then
-        network_limit 'received beside simplex, request p50, ms more' "$(network_added tcp_p50)" 1 less
-        network_limit 'received beside simplex, request p99, ms more' "$(network_added tcp_p99)" 5 less
-        network_limit 'received beside simplex, ping p50, ms more' "$(network_added ping_p50)" 1 less
-        network_limit 'received beside simplex, ping p99, ms more' "$(network_added ping_p99)" 5 less
-        network_limit 'received beside simplex, bulk in' "$(ratio "$(network_median received in)" "$(network_median simplex in)")" 0.8 more
-        network_limit 'received beside simplex, bulk out' "$(ratio "$(network_median received out)" "$(network_median simplex out)")" 0.8 more
-    fi
-    if network_wants verified && network_wants simplex; then
-        printf 'verified beside simplex: bulk in %s, out %s\n' "$(ratio "$(network_median verified in)" "$(network_median simplex in)")" "$(ratio "$(network_median verified out)" "$(network_median simplex out)")"
-    fi
+    network_judge text
 fi
 [ "$network_failed" = no ]

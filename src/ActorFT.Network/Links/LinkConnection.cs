@@ -66,8 +66,7 @@ internal sealed class LinkConnection : IDisposable
         SendResult result = TrySend(LinkFrameKind.Message, channel, head, body);
         if (result == SendResult.Taken)
         {
-            Interlocked.Increment(ref _meter.SentFrames);
-            Interlocked.Add(ref _meter.SentBytes, head.Length + body.Length);
+            _meter.Sent.Add(head.Length + body.Length);
         }
         else if (result == SendResult.Full)
         {
@@ -256,8 +255,7 @@ internal sealed class LinkConnection : IDisposable
     private void Deliver(LinkFrame frame)
     {
         int lengthBytes = frame.Payload.Length;
-        Interlocked.Increment(ref _meter.ReceivedFrames);
-        Interlocked.Add(ref _meter.ReceivedBytes, lengthBytes);
+        _meter.Received.Add(lengthBytes);
         bool hasCredit;
         lock (_creditGate)
         {

@@ -5,16 +5,17 @@ namespace ActorFT.Network.Links;
 /// <summary>Counters of one class on one path, over all its connections. Any thread adds and reads.</summary>
 internal sealed class LinkMeter
 {
-    internal long Connections, SentFrames, SentBytes, ReceivedFrames, ReceivedBytes, RefusedFull, CorruptedFrames;
+    internal long Connections, RefusedFull, CorruptedFrames;
+    internal TrafficCounter Sent, Received;
 
     internal LinkClassCounters Snapshot(LinkConnection? connection) => new()
     {
         IsConnected = connection is not null,
         Connections = Interlocked.Read(ref Connections),
-        SentFrames = Interlocked.Read(ref SentFrames),
-        SentBytes = Interlocked.Read(ref SentBytes),
-        ReceivedFrames = Interlocked.Read(ref ReceivedFrames),
-        ReceivedBytes = Interlocked.Read(ref ReceivedBytes),
+        SentFrames = Sent.Frames,
+        SentBytes = Sent.Bytes,
+        ReceivedFrames = Received.Frames,
+        ReceivedBytes = Received.Bytes,
         RefusedFull = Interlocked.Read(ref RefusedFull),
         CorruptedFrames = Interlocked.Read(ref CorruptedFrames),
         QueuedBytes = connection?.UnsentBytes ?? 0,

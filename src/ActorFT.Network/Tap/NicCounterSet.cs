@@ -3,14 +3,10 @@ namespace ActorFT.Network.Tap;
 /// <summary>Live counters behind a <see cref="NicCounters"/>: any thread adds, any thread takes a snapshot.</summary>
 internal sealed class NicCounterSet
 {
-    private long _sentFrames, _sentBytes, _sendFull, _sendClosed, _sendLength, _sendErrors;
-    private long _receivedFrames, _receivedBytes, _receiveFull, _receiveClosed, _receiveErrors;
+    private long _sendFull, _sendClosed, _sendLength, _sendErrors, _receiveFull, _receiveClosed, _receiveErrors;
+    private TrafficCounter _sent, _received;
 
-    internal void Sent(int lengthBytes)
-    {
-        Interlocked.Increment(ref _sentFrames);
-        Interlocked.Add(ref _sentBytes, lengthBytes);
-    }
+    internal void Sent(int lengthBytes) => _sent.Add(lengthBytes);
 
     internal void SendDroppedFull() => Interlocked.Increment(ref _sendFull);
 
@@ -20,11 +16,7 @@ internal sealed class NicCounterSet
 
     internal void SendError() => Interlocked.Increment(ref _sendErrors);
 
-    internal void Received(int lengthBytes)
-    {
-        Interlocked.Increment(ref _receivedFrames);
-        Interlocked.Add(ref _receivedBytes, lengthBytes);
-    }
+    internal void Received(int lengthBytes) => _received.Add(lengthBytes);
 
     internal void ReceiveDroppedFull() => Interlocked.Increment(ref _receiveFull);
 
@@ -34,14 +26,14 @@ internal sealed class NicCounterSet
 
     internal NicCounters Snapshot() => new()
     {
-        SentFrames = Interlocked.Read(ref _sentFrames),
-        SentBytes = Interlocked.Read(ref _sentBytes),
+        SentFrames = _sent.Frames,
+        SentBytes = _sent.Bytes,
         SendDroppedFull = Interlocked.Read(ref _sendFull),
         SendDroppedClosed = Interlocked.Read(ref _sendClosed),
         SendDroppedLength = Interlocked.Read(ref _sendLength),
         SendErrors = Interlocked.Read(ref _sendErrors),
-        ReceivedFrames = Interlocked.Read(ref _receivedFrames),
-        ReceivedBytes = Interlocked.Read(ref _receivedBytes),
+        ReceivedFrames = _received.Frames,
+        ReceivedBytes = _received.Bytes,
         ReceiveDroppedFull = Interlocked.Read(ref _receiveFull),
         ReceiveDroppedClosed = Interlocked.Read(ref _receiveClosed),
         ReceiveErrors = Interlocked.Read(ref _receiveErrors),
