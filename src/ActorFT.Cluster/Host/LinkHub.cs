@@ -114,8 +114,28 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     }
 
     /// <inheritdoc/>
-    public bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload) => IsInService(path) &&
-        _endpoint.TrySend(path, isBulk ? LinkClass.Bulk : LinkClass.Log, channel, payload) == SendResult.Taken;
+    public bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload, bool mayTrail = false) => IsInService(path) &&
+        _endpoint.TrySend(path, isBulk ? LinkClass.Bulk : LinkClass.Log, channel, payload, default, mayTrail) == SendResult.Taken;
+
+    /// <inheritdoc/>
+    public void FlushLog() => _endpoint.FlushTrailing(LinkClass.Log);
+
+    /// <inheritdoc/>
+    public int BestPath
+    {
+        get
+        {
+            (int best, double bestMs) = (0, double.MaxValue);
+            for (int path = 0; path < _endpoint.PathCount; path++)
+            {
+                if (!IsInService(path) || _endpoint.Status(path).State != LinkPathState.Up) continue;
+                double roundTripMs = _endpoint.RoundTripMs(path);
+                if (roundTripMs < bestMs) (best, bestMs) = (path, roundTripMs);
+            }
+
+            return best;
+        }
+    }
 
     /// <inheritdoc/>
     public Task WaitForBulkRoomAsync(int path) => _endpoint.WaitForRoomAsync(path, LinkClass.Bulk);

@@ -41,8 +41,14 @@ public interface IPeerLink
     /// <summary>Gives a machine's coordinator its envelopes and path changes from now on, beginning with the paths' present states.</summary>
     void Register(ushort channel, IActorRef coordinator);
 
-    /// <summary>Sends without waiting; false when the path did not take it.</summary>
-    bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload);
+    /// <summary>Sends without waiting; false when the path did not take it. What may trail goes with the next message there that may not, or with <see cref="FlushLog"/>.</summary>
+    bool TrySend(int path, bool isBulk, ushort channel, ReadOnlySpan<byte> payload, bool mayTrail = false);
+
+    /// <summary>Sends what trails.</summary>
+    void FlushLog();
+
+    /// <summary>The path that brings a message soonest, as far as is known.</summary>
+    int BestPath { get; }
 
     /// <summary>Gives a machine's messages of the control class to a receiver from now on, on the link's threads.</summary>
     void RegisterControl(ushort channel, Action<ReadOnlyMemory<byte>> receive);

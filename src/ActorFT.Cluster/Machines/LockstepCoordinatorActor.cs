@@ -157,6 +157,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     private void OnTick()
     {
         Feed(new TimerTick(Now));
+        _options.Link.FlushLog();
         NoteProtection();
         NoteWaiting();
         ContinueStream();

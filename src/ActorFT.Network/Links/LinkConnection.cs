@@ -15,6 +15,9 @@ internal sealed class LinkConnection : IDisposable
 {
     private const int SmallReadBytes = 32 * 1024, BulkReadBytes = 256 * 1024;
 
+    // More than so much is sent even if it may trail.
+    private const int MaxTrailingBytes = 256 * 1024;
+
     private readonly LinkStream _transport;
     private readonly Stream _stream;
     private readonly int _pathIndex;
@@ -60,10 +63,10 @@ internal sealed class LinkConnection : IDisposable
 
     private int QueueLimitBytes => LinkClasses.QueueLimitBytes(Class);
 
-    /// <summary>Sends a message whose payload comes in two parts.</summary>
-    internal SendResult TrySend(ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body)
+    /// <summary>Sends a message whose payload comes in two parts; one that may trail goes with the next that may not, or with <see cref="FlushTrailing"/>.</summary>
+    internal SendResult TrySend(ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool mayTrail = false)
     {
-        SendResult result = TrySend(LinkFrameKind.Message, channel, head, body);
+        SendResult result = TrySend(LinkFrameKind.Message, channel, head, body, mayTrail);
         if (result == SendResult.Taken)
         {
             _meter.Sent.Add(head.Length + body.Length);
@@ -83,6 +86,12 @@ internal sealed class LinkConnection : IDisposable
         heartbeat.Clear();
         BinaryPrimitives.WriteInt64LittleEndian(heartbeat, Stopwatch.GetTimestamp());
         TrySend(LinkFrameKind.Ping, 0, heartbeat, default);
+    }
+
+    /// <summary>Sends what trails.</summary>
+    internal void FlushTrailing()
+    {
+        if (_transport.UnsentBytes != 0 && !Flush()) _wakePump();
     }
 
     /// <summary>The pump's part: sends what waits. True: nothing waits any more.</summary>
@@ -173,7 +182,7 @@ internal sealed class LinkConnection : IDisposable
         }
     }
 
-    private SendResult TrySend(LinkFrameKind kind, ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body)
+    private SendResult TrySend(LinkFrameKind kind, ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool mayTrail = false)
     {
         bool isDone;
         lock (_sendGate)
@@ -183,7 +192,7 @@ internal sealed class LinkConnection : IDisposable
             try
             {
                 Append(kind, channel, head, body);
-                isDone = _transport.TryFlush();
+                isDone = (mayTrail && _transport.UnsentBytes < MaxTrailingBytes) || _transport.TryFlush();
             }
             catch (Exception exception) when (exception is LinkProtocolException or IOException)
             {

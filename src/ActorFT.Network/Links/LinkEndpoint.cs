@@ -81,10 +81,17 @@ public sealed unsafe class LinkEndpoint : IDisposable
     /// <param name="channel">For whom it is.</param>
     /// <param name="head">The payload's first part.</param>
     /// <param name="body">The payload's second part.</param>
-    public SendResult TrySend(int pathIndex, LinkClass linkClass, ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body)
+    /// <param name="mayTrail">It goes with the next message on this path and class that may not trail, or with <see cref="FlushTrailing"/>: many for the price of one.</param>
+    public SendResult TrySend(int pathIndex, LinkClass linkClass, ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool mayTrail = false)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(head.Length + body.Length, LinkClasses.MaxPayloadBytes(linkClass), nameof(body));
-        return _paths[pathIndex].Connection(linkClass)?.TrySend(channel, head, body) ?? SendResult.NotConnected;
+        return _paths[pathIndex].Connection(linkClass)?.TrySend(channel, head, body, mayTrail) ?? SendResult.NotConnected;
+    }
+
+    /// <summary>Sends what trails in a class, on every path.</summary>
+    public void FlushTrailing(LinkClass linkClass)
+    {
+        foreach (LinkPath path in _paths) path.Connection(linkClass)?.FlushTrailing();
     }
 
     /// <summary>Sends a message on every path. Returns on how many it was taken.</summary>
@@ -106,6 +113,9 @@ public sealed unsafe class LinkEndpoint : IDisposable
 
     /// <summary>A path's state now.</summary>
     public LinkPathStatus Status(int pathIndex) => _paths[pathIndex].Status;
+
+    /// <summary>A path's smoothed round trip, ms; negative before the first.</summary>
+    public double RoundTripMs(int pathIndex) => _paths[pathIndex].RoundTripMs;
 
     /// <summary>All paths' states and measurements.</summary>
     public ImmutableArray<LinkPathSnapshot> Snapshot() => [.. _paths.Select(path => path.Snapshot())];

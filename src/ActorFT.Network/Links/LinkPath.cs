@@ -49,6 +49,8 @@ internal sealed class LinkPath
 
     internal LinkPathStatus Status => Volatile.Read(ref _status);
 
+    internal double RoundTripMs => _pathMeter.RoundTrips.SmoothedMs;
+
     internal LinkConnection? Connection(LinkClass linkClass) => Volatile.Read(ref _connections[(int)linkClass]);
 
     internal LinkPathSnapshot Snapshot()

@@ -19,6 +19,14 @@ internal sealed class RoundTripMeter
         }
     }
 
+    internal double SmoothedMs
+    {
+        get
+        {
+            lock (_gate) return _smoothedMs;
+        }
+    }
+
     internal (double SmoothedMs, double P50Ms, double MaxMs) Read()
     {
         lock (_gate)

@@ -24,7 +24,7 @@ internal sealed class Conversation : IDisposable
         _tell = tell;
         _pair = pair;
         _file = pair.PathOf("conversation.tsv");
-        _process = pair.Run("client", "dotnet", LabPair.LabTool, "converse", service, "--output", _file, "--interval-ms", "5", "--patience-s", "120");
+        _process = pair.Run("client", "dotnet", LabPair.LabTool, "converse", service, "--output", _file, "--interval-ms", "5", "--patience-s", "170");
         _errors = _process.StandardError.ReadToEndAsync();
         _output = _process.StandardOutput.ReadToEndAsync();
     }

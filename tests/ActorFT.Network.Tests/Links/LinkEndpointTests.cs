@@ -48,6 +48,30 @@ public sealed class LinkEndpointTests
     }
 
     [Fact]
+    public void Messages_ThatMayTrail_GoWithTheNextOne_WithAFlush_OrOnceTheyAreMany_InOrder()
+    {
+        using LinkPair pair = LinkPair.Connected();
+        void Trail(byte value, int size = 1) => Assert.Equal(SendResult.Taken, pair.A.TrySend(0, LinkClass.Log, 0, Enumerable.Repeat(value, size).ToArray(), default, mayTrail: true));
+        void Arrive(params byte[] expected)
+        {
+            Eventually.Holds(() => pair.SinkB.Frames.Count == expected.Length, "the messages arrive");
+            Assert.Equal(expected, pair.SinkB.Frames.Select(frame => frame.Payload[0]));
+            pair.SinkB.Frames.Clear();
+        }
+
+        Trail(1);
+        Trail(2);
+        Assert.Equal(SendResult.Taken, pair.A.TrySend(0, LinkClass.Log, 0, [3]));
+        Arrive(1, 2, 3);
+        Trail(4);
+        Trail(5);
+        pair.A.FlushTrailing(LinkClass.Log);
+        Arrive(4, 5);
+        Trail(6, 300_000);
+        Arrive(6);
+    }
+
+    [Fact]
     public void Message_AboveTheClassLimit_IsTheCallersError()
     {
         using LinkPair pair = LinkPair.Connected();
