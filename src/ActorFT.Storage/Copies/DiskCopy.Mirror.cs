@@ -114,6 +114,20 @@ public sealed partial class DiskCopy
             foreach (int region in regions)
             {
                 ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)region, (uint)Geometry.RegionCount, nameof(regions));
+                // Written since: the mark of that write may be in a page by now, with no sequence beside it, and replaying a Clean would take it away.
+                // In memory the write's own sequence keeps it dirty; on file the old mark stays until a checkpoint finds the region clean.
+                if (kind == JournalEntryKind.Clean)
+                {
+                    lock (_gate)
+                    {
+                        if (_dirty.IsWrittenSince(region, sequence))
+                        {
+                            apply(region);
+                            continue;
+                        }
+                    }
+                }
+
                 if (runs.Count > 0 && runs[^1].First + runs[^1].Count == region) runs[^1] = runs[^1] with { Count = runs[^1].Count + 1 };
                 else runs.Add(new JournalEntry(kind, region, 1, sequence));
             }

@@ -57,6 +57,9 @@ internal sealed class DirtyRegions
         if (_lastWrite[region] <= asOfSequence) _lastWrite[region] = 0;
     }
 
+    /// <summary>Whether it was written after the sequence.</summary>
+    internal bool IsWrittenSince(int region, ulong sequence) => _lastWrite[region] > sequence;
+
     internal void ConfirmMirrored(ulong sequence) => MirroredSequence = Math.Max(MirroredSequence, sequence);
 
     /// <summary>After recovery nothing is known of the other copy any more: what is dirty now is dirty until it is compared or copied.</summary>

@@ -51,6 +51,26 @@ public class CrashConsistencyTests
     }
 
     [Fact]
+    public void RegionWrittenSinceItsTicket_ThroughACheckpointAndACrash_StaysDirtyThoughItIsCalledClean()
+    {
+        var rig = new CrashRig(1);
+        rig.Write(0, 8);
+        FlushTicket ticket = rig.Copy.Flush();
+        rig.Write(0, 8);
+        // More records than the journal holds: the mark of that write is in a page now.
+        for (int i = 0; i < 40; i++)
+        {
+            rig.Write(300, 8);
+            rig.Flush(isMirrored: false);
+        }
+
+        rig.Copy.MarkClean([0], ticket);
+        Assert.Contains(0, rig.Copy.DirtyRegions());
+        rig.CrashAndRecover(0);
+        Assert.Contains(0, rig.Copy.DirtyRegions());
+    }
+
+    [Fact]
     public void Copy_ClosedAndOpened_HasNothingToRecoverAndTheSameContent()
     {
         var rig = new CrashRig(1);
