@@ -27,8 +27,8 @@ public class SimulationTests
     // What faults must have led to: a fault that changes nothing tests nothing.
     private static readonly string[] Expected =
     [
-        "failover", "hand-over done", "cold boot", "fenced", "left in order", "outputs returned after a hang", "arbiter store lost", "frame corrupted", "message dropped",
-        "message doubled", "message delayed much", "message swallowed by a one-way partition", "leader slowed", "self-check found a fault",
+        "failover", "led because of silence", "hand-over done", "cold boot", "fenced", "left in order", "outputs returned after a hang", "arbiter store lost", "frame corrupted", "message dropped",
+        "message doubled", "message delayed much", "message swallowed by a one-way partition", "message arrived late, when a stall ended", "leader slowed", "self-check found a fault",
         "self-check sound", "flush ended", "output held until stored", "request served", "runs in received", "runs in verified",
         "fault raised: Divergence", "fault raised: PeerLost", "fault raised: ArbiterUnreachable", "fault raised: SlowFollower",
         "fault raised: TransferFailed",

@@ -126,7 +126,7 @@ internal sealed partial class FollowerRole : ReplicaRole
         Context.Send(new FollowerProgress(_stream, _window.StoredRound, _executedRound, _digestRound, _digest, Claims.IsOpen, _promotion is null ? _probe : 0));
     }
 
-    // The leader was stopped for a while and asks whether it still leads. Once this replica leads, its beats are the answer.
+    // The leader asks with each beat whether this replica follows. Once it leads, its own beats are the answer.
     private void AnswerProbe(ulong probe)
     {
         if (probe <= _probe || _promotion is not null) return;
@@ -206,7 +206,7 @@ internal sealed partial class FollowerRole : ReplicaRole
     {
         _beatAtNs = Context.NowNs;
         Announce();
-        SendProgress();
+        if (Context.NowNs - _progressAtNs >= Settings.HeartbeatNs / 2) SendProgress(); // the leader's beats are answered as often
         SendFlushes();
         SendDivergence();
         if (Context.IsLeaving) Context.Send(new LeaveAsked(_stream));

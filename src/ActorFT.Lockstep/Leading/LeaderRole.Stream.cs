@@ -143,7 +143,7 @@ internal sealed partial class LeaderRole
             return;
         }
         Moved(stream);
-        EndDoubt(progress);
+        OnAnswer(progress.Probe);
         stream.PeerHasOpenClaim = progress.HasOpenClaim && stream.Phase == StreamPhase.Duplex;
         if (Settings.Bug == PlantedBug.IgnoreDivergence) { if (window.Check(progress.DigestRound, progress.Digest) == DigestCheck.Different) window.Ignore(progress.DigestRound); }
         else if (window.Check(progress.DigestRound, progress.Digest) == DigestCheck.Different) OnDigestsDiffer(progress.DigestRound);

@@ -76,14 +76,14 @@ internal sealed partial class LeaderRole : ReplicaRole
         }
     }
 
-    /// <summary>Outputs of all rounds before this one may leave, and have left once this step's effects are done.</summary>
+    /// <summary>Outputs of all rounds before this one may leave.</summary>
     private ulong ReleasedRound => Math.Min(CommitRound, _open.FirstRound);
 
     private string Detail =>
         _divergence is not null ? "finding out which replica is faulty"
         : _handOver != HandOverStep.None ? "handing over"
         : _stream is null ? Context.IsPeerLeftOut ? $"alone: {Context.Identity.PeerServer} stays out until an operator allows it (actorft protect {Context.Machine})" : "alone"
-        : _isInDoubt ? $"asking {_stream.Peer.Server} whether it still follows"
+        : IsInDoubt ? $"asking {_stream.Peer.Server} whether it still follows"
         : _drop is not null ? $"leaving {_stream.Peer.Server} out: {_drop}"
         : _stream.Phase switch
         {
@@ -199,9 +199,10 @@ internal sealed partial class LeaderRole : ReplicaRole
 
     private void Commit()
     {
-        if (_isInDoubt) return;
+        if (IsInDoubt) return;
         var released = new List<MachineOutput>();
         _gate.Release(CommitRound, released);
+        _letGoRound = ReleasedRound;
         if (released.Count != 0) Context.Emit(new Perform(released, ReturnIfLate: Holds));
     }
 
@@ -257,6 +258,7 @@ internal sealed partial class LeaderRole : ReplicaRole
         {
             _drop = Peer.Suspicion(Context.NowNs, 0);
             if (_drop is null && IsPeerReborn(stream)) _drop = "it was started anew";
+            _drop ??= Lateness();
         }
         // Wanted as a member, but the arbiter was never asked.
         if (_stream is { Phase: StreamPhase.Enrolling, IsClaimed: true } && _drop is not null && !Claims.IsOpen) _stream.IsClaimed = false;
@@ -299,7 +301,7 @@ internal sealed partial class LeaderRole : ReplicaRole
         if (!Claims.IsStuck || _drop is null) return;
         if (Settings.PreferredWithoutArbiter == Context.Self.Server && !_actsWithoutArbiter)
         {
-            (_actsWithoutArbiter, _isInDoubt) = (true, false);
+            _actsWithoutArbiter = true;
             Context.Fault(ProtocolFaultKind.ActingWithoutArbiter,
                 $"{Context.Self.Server} goes on alone without the arbiter's word, as on-no-arbiter says: {_drop}.");
             Commit();
@@ -324,7 +326,8 @@ internal sealed partial class LeaderRole : ReplicaRole
         if (_stream is not { } stream) return;
         Context.Emit(new StopStreaming(stream.Id));
         Context.Send(new StreamEnded(stream.Id, reason));
-        (_stream, _isInDoubt) = (null, false);
+        (_stream, _sureSinceNs) = (null, null);
+        _questions.Clear();
         (_drop, _isDropByPolicy, _isIsolation, _divergence, _yields, _digestAsked, _closesSoon) = (null, false, false, null, false, false, false);
         _open = new RecordBuilder(_open.NextRound, Context.Clock.LastNs);
         CancelHandOver();
@@ -336,7 +339,7 @@ internal sealed partial class LeaderRole : ReplicaRole
     private void SendBeat()
     {
         _beatAtNs = Context.NowNs;
-        Context.Send(new LeaderBeat(_stream is { CarriesRecords: true } ? _stream.Id : null, _configuration, _open.FirstRound, _leftRound, _probe));
+        Context.Send(new LeaderBeat(_stream is { CarriesRecords: true } ? _stream.Id : null, _configuration, _open.FirstRound, _leftRound, Ask()));
     }
 
     public override void OnTick()
@@ -350,7 +353,6 @@ internal sealed partial class LeaderRole : ReplicaRole
         TickStream();
         TickHandOver();
         TickDivergence();
-        TickDoubt();
         if (Context.Role != this) return;
         if (Context.NowNs - _beatAtNs >= Settings.HeartbeatNs) SendBeat();
         Advance();

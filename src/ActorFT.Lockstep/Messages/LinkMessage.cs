@@ -144,7 +144,7 @@ public sealed record FollowerProgress(
 /// <param name="Configuration">The configuration.</param>
 /// <param name="ClosedRound">Where its open record begins.</param>
 /// <param name="ReleasedRound">Outputs of all rounds before this one have left.</param>
-/// <param name="Probe">A higher one than before asks the follower to say at once whether it still follows.</param>
+/// <param name="Probe">Rises with every beat: asks the follower to say at once that it follows.</param>
 public sealed record LeaderBeat(StreamId? Stream, Configuration Configuration, ulong ClosedRound, ulong ReleasedRound, ulong Probe = 0) : LinkMessage;
 
 /// <summary>A flush.</summary>

@@ -68,8 +68,8 @@ public sealed record LockstepSettings
     public ulong AckDelayNs { get; init; } = 5 * Ms;
 
     /// <summary>
-    /// A replica that did not run for so long (stopped, starved) may have been replaced meanwhile: half the silence that makes the other
-    /// server claim. See <see cref="Perform.ReturnIfLate"/>.
+    /// What a leader knows of its follower holds for so long, and what it let go may leave for so long, for half and half of the silence that makes
+    /// the other server claim: so it is silent by then. See <see cref="Perform.ReturnIfLate"/>.
     /// </summary>
     public ulong PauseNs => SilenceNs / 2;
 

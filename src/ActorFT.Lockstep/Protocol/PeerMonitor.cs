@@ -77,10 +77,13 @@ internal sealed class PeerMonitor
         if (_gone.Count > MaxGone) _gone.Dequeue();
     }
 
+    /// <summary>From when on silence counts.</summary>
+    public ulong WatchedSinceNs { get; private set; }
+
     /// <summary>From now on silence counts.</summary>
     public void Watch(ulong nowNs)
     {
-        _heardAtNs = nowNs;
+        WatchedSinceNs = _heardAtNs = nowNs;
         _suspectedBecause = null;
         if (_pathsUp == 0) _downSinceNs = nowNs;
     }

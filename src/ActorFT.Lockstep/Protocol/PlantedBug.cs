@@ -23,6 +23,7 @@ internal enum PlantedBug
     ArbiterRepliesBeforeStored,
     BootDespiteLivePeer,
     KeepReleasedOutputs,
-    TrustPermissionsAfterPause,
+    NeverDoubt,
+    TrustLateAnswers,
     ForgetReturnedOutputs,
 }

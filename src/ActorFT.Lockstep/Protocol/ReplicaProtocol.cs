@@ -61,10 +61,9 @@ public sealed class ReplicaProtocol
     {
         InvariantViolatedException.Require(happened.NowNs >= _context.NowNs, "The shell's clock never falls.");
         InvariantViolatedException.Require(_hasStarted != happened is Started, "Started comes first, and once.");
-        bool isAfterPause = _hasStarted && (happened is OutputsReturned || happened.NowNs - _context.NowNs >= _context.Settings.PauseNs);
         _hasStarted = true;
         _context.NowNs = happened.NowNs;
-        _context.Role.BeginStep(isAfterPause);
+        _context.Role.BeginStep(happened is OutputsReturned);
         Dispatch(happened);
         Effect[] effects = [.. _context.Effects];
         _context.Effects.Clear();

@@ -21,9 +21,9 @@ internal abstract class ReplicaRole(ReplicaContext context)
 
     public virtual void Enter() { }
 
-    /// <summary>An event is about to be taken. Everything that was emitted before is done, but, after a pause, what is returned.</summary>
-    /// <param name="isAfterPause">Whether this replica did not run for <see cref="LockstepSettings.PauseNs"/> or longer.</param>
-    public virtual void BeginStep(bool isAfterPause) { }
+    /// <summary>An event is about to be taken. Everything that was emitted before is done, but what is returned.</summary>
+    /// <param name="areOutputsReturned">Whether the event is <see cref="OutputsReturned"/>.</param>
+    public virtual void BeginStep(bool areOutputsReturned) { }
 
     /// <summary>Adds what the role knows to a hello.</summary>
     public abstract Hello Introduce(Hello hello);

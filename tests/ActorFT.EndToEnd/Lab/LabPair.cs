@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using ActorFT.EndToEnd.Machines;
 using ActorFT.EndToEnd.Scripts;
 using ActorFT.Node.Tests.Support;
@@ -110,7 +111,7 @@ internal sealed class LabPair : IDisposable
             }
 
             // Each look reads files or starts processes: not as fast as it goes.
-            if (Stopwatch.GetElapsedTime(started).TotalSeconds > BoundSeconds) throw new TimeoutException($"Waited {BoundSeconds} s for {what}; the logs are:\n{AllLogs}");
+            if (Stopwatch.GetElapsedTime(started).TotalSeconds > BoundSeconds) throw new TimeoutException($"Waited {BoundSeconds} s for {what}; {Story}");
             Thread.Sleep(everyMs);
         }
     }
@@ -142,10 +143,13 @@ internal sealed class LabPair : IDisposable
         return leader!;
     }
 
+    /// <summary>The role that began to lead last.</summary>
+    public string Leader => new[] { "a", "b" }.MaxBy(role => Log(role).Split('\n').LastOrDefault(line => line.Contains("[leading]", StringComparison.Ordinal)) ?? "", StringComparer.Ordinal)!;
+
     /// <summary>What the machine wrote on its console while a server led.</summary>
     public byte[] Console(string role)
     {
-        string path = Path.Combine(_folder.Root, "data", $"server-{role}.console");
+        string path = ConsolePath(role);
         if (!File.Exists(path)) return [];
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         byte[] bytes = new byte[file.Length];
@@ -153,7 +157,27 @@ internal sealed class LabPair : IDisposable
         return bytes;
     }
 
+    private string ConsolePath(string role) => Path.Combine(_folder.Root, "data", $"server-{role}.console");
+
     public string AllLogs => $"--- a\n{Log("a")}\n--- b\n{Log("b")}\n--- arbiter\n{Log("arbiter")}\n--- commands of the lab: begin, end (ns since 1970)\n{Read("events.tsv")}";
+
+    /// <summary>Everything that is known at this time, for the message of a test that fails: what the servers say, the ends of their consoles, all logs.</summary>
+    public string Story
+    {
+        get
+        {
+            StringBuilder story = new($"it is {DateTime.UtcNow:HH:mm:ss.fff}\n");
+            foreach ((string role, string address) in ((string, string)[])[("a", "10.77.0.1"), ("b", "10.77.0.2")])
+            {
+                CommandResult status = TryLab("exec", "client", "--", "timeout", "20", "dotnet", ActorftProcess.Program, "status", "--output", "json", "--url", $"http://{address}:8551");
+                byte[] console = Console(role);
+                story.Append(CultureInfo.InvariantCulture, $"--- {role} says: {status.Output}{status.Errors}\n--- {role} wrote {console.Length} bytes, the last at ")
+                    .Append(CultureInfo.InvariantCulture, $"{File.GetLastWriteTimeUtc(ConsolePath(role)):HH:mm:ss.fff}: {Encoding.Latin1.GetString(console.AsSpan(Math.Max(0, console.Length - 200)))}\n");
+            }
+
+            return story.Append(TryLab("status").Output).Append(AllLogs).ToString();
+        }
+    }
 
     /// <summary>An operator's command that changes something; fails the test when it is refused.</summary>
     public void Command(params string[] arguments)

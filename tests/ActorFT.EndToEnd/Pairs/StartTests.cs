@@ -9,7 +9,7 @@ public sealed class StartTests
 {
     private const double BoundSeconds = 120;
 
-    [Fact, Trait("Category", "Drill")]
+    [Fact]
     public void ColdStart_InWhateverOrder_BootsOnTheRightServer_AndSaysWhatItWaitsFor()
     {
         using Pair pair = new(1, "actorft.run=idle");
@@ -20,8 +20,9 @@ public sealed class StartTests
         pair.Start(Pair.Arbiter);
         Assert.Equal(Pair.ServerA, pair.WaitUntilProtected()); // a machine that never ran boots on the first by name
 
-        // Everything off; the one that only followed comes first: the other may have newer state.
-        foreach (string node in (string[])[Pair.ServerB, Pair.ServerA, Pair.Arbiter]) pair.Kill(node);
+        // Everything off; the one that only followed comes first: the other may have newer state. The arbiter goes first, so that
+        // server-a cannot leave the dead server-b out: then it would be the only member, and the sentence another one.
+        foreach (string node in (string[])[Pair.Arbiter, Pair.ServerB, Pair.ServerA]) pair.Kill(node);
         pair.Start(Pair.Arbiter);
         (int, int) before = pair.ProtectedCounts;
         pair.Start(Pair.ServerB);
@@ -75,7 +76,7 @@ public sealed class StartTests
     }
 
     [Fact]
-    public void PoweredOffMachine_StaysOff_ThroughAFailover()
+    public void PoweredOffMachine_StaysOff_ThroughAFailover_AndBootsWhenBothServersAreStartedAnew()
     {
         using Pair pair = new Pair(1, "actorft.run=poweroff").StartAll();
         string leader = pair.WaitUntilProtected(), other = Pair.Other(leader);
@@ -86,6 +87,23 @@ public sealed class StartTests
         pair.Start(leader);
         pair.WaitUntilProtectedBy(other, before); // a machine that is off is protected like any other
         Assert.Contains("Offline", pair.Operate(other, "status", "--output", "json").Output, StringComparison.Ordinal);
+
+        // Powered on again, as another machine: both services stopped, both files changed, both started (docs/operations.md).
+        int exposed = pair.CountOf(other, "exposed");
+        Assert.Equal(0, pair.Stop(leader));
+        Wait.Until(() => pair.CountOf(other, "exposed") > exposed, () => $"{other} to go on alone; {pair.Describe()}", BoundSeconds);
+        Assert.Equal(0, pair.Stop(other));
+        foreach (string server in (string[])[leader, other])
+        {
+            string file = File.ReadAllText(pair.ConfigurationPath(server));
+            File.WriteAllText(pair.ConfigurationPath(server), file.Replace("vcpus = 1", "vcpus = 2", StringComparison.Ordinal));
+        }
+
+        before = pair.ProtectedCounts;
+        pair.Start(leader);
+        pair.Start(other);
+        pair.WaitUntilProtectedBy(other, before); // ran last
+        WaitFor(pair, other, "[power]", "shut down"); // booted anew, and did what it does
     }
 
     // The counter goes on where the one that led stopped, once the other leads, for so many times in its run.

@@ -44,13 +44,50 @@ public class ReplicaProtocolTests
     {
         ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
         replica.Run(Console);
+        FollowerProgress before = replica.Progress(1, executed: 0);
         replica.Stop(300);
-        replica.Hear(replica.Progress(1, executed: 0)); // from before the pause, for all it knows
+        replica.Hear(before); // from before the pause, for all it knows
         Assert.Empty(replica.Performed);
-        Assert.Equal(1ul, replica.Sent.OfType<LeaderBeat>().Last().Probe);
-        replica.Hear(replica.Progress(1, executed: 0) with { Probe = 1, HasOpenClaim = true });
+        Assert.True(replica.LastProbe > before.Probe); // asks at once
+        replica.Hear(replica.Progress(1, executed: 0));
+        Assert.Single(replica.Performed);
+    }
+
+    [Fact]
+    public void Duplex_AfterSilence_AcknowledgementsFromBeforeItLetNothingLeave()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replica.Run(Console);
+        FollowerProgress before = replica.Progress(1, executed: 0);
+        replica.Pass(400); // cut off, without a sign of the link
+        replica.Hear(before); // what TCP repeats when the cut is healed
         Assert.Empty(replica.Performed);
-        replica.Hear(replica.Progress(1, executed: 0) with { Probe = 1 });
+        replica.Hear(replica.Progress(1, executed: 0));
+        Assert.Single(replica.Performed);
+    }
+
+    [Fact]
+    public void Duplex_WhoseFollowerAnswersTooLateForEver_GoesOnAlone()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        FollowerProgress late = replica.Progress(0);
+        for (int i = 0; i < 15 && !replica.Sent.OfType<LeaderBeat>().Any(beat => beat.Configuration.Term == 3); i++)
+        {
+            replica.Pass(100);
+            replica.Hear(late); // heard, but never in answer to anything
+        }
+        Assert.Contains(replica.Effects.OfType<AskArbiter>(), ask => ask.Request is ArbiterClaim { Wanted.Follower: null, Wanted.Term: 3 });
+    }
+
+    [Fact]
+    public void Duplex_WithoutAnArbiter_AFollowerThatAskedToLeadAndFollowsStill_HoldsNothingUp()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replica.Stop(700); // meanwhile the follower claimed, and no arbiter answered
+        replica.Pass(100);
+        replica.Hear(replica.Progress(0) with { HasOpenClaim = true });
+        replica.Run(Console);
+        replica.Hear(replica.Progress(1, executed: 0) with { HasOpenClaim = true });
         Assert.Single(replica.Performed);
     }
 
@@ -59,8 +96,9 @@ public class ReplicaProtocolTests
     {
         ScriptedReplica replaced = new ScriptedReplica(new LockstepSettings()).BootDuplex();
         replaced.Run(Console);
+        FollowerProgress before = replaced.Progress(1, executed: 0);
         replaced.Stop(700);
-        replaced.Hear(replaced.Progress(1, executed: 0));
+        replaced.Hear(before);
         replaced.Answer(new Configuration(3, ScriptedReplica.Peer, null));
         Assert.Single(replaced.Effects.OfType<Fence>());
         Assert.Empty(replaced.Performed);
@@ -88,7 +126,7 @@ public class ReplicaProtocolTests
         replica.Hear(progress);
         Assert.Empty(replica.Performed);
         Assert.All(replica.Sent.OfType<RecordSent>(), sent => Assert.Equal(0ul, sent.ReleasedRound));
-        replica.Hear(progress with { Probe = 1 });
+        replica.Hear(progress with { Probe = replica.LastProbe });
         Assert.Equal([Console, second], replica.Performed);
         replica.Pass(100);
         Assert.Equal(2ul, replica.Sent.OfType<LeaderBeat>().Last().ReleasedRound);

@@ -110,5 +110,9 @@ internal sealed class ScriptedReplica
 
     public StreamId Stream => Sent.OfType<JoinBegin>().Last().Stream;
 
-    public FollowerProgress Progress(ulong round, ulong? executed = null) => new(Stream, round, executed ?? round, 0, default, false);
+    /// <summary>What the follower says when it has heard the leader's latest beat.</summary>
+    public FollowerProgress Progress(ulong round, ulong? executed = null) => new(Stream, round, executed ?? round, 0, default, false, LastProbe);
+
+    /// <summary>The latest question.</summary>
+    public ulong LastProbe => Sent.OfType<LeaderBeat>().LastOrDefault()?.Probe ?? 0;
 }

@@ -15,6 +15,8 @@ internal enum FaultKind
     CutBothPaths,
     OneWayPartition,
     FullPartition,
+    StalledLinks,
+    CutOff,
     SlowLink,
     LossyLink,
     DoublingLink,
@@ -82,6 +84,14 @@ internal sealed class SimFaults(SimWorld world)
                 return true;
             case FaultKind.OneWayPartition: return Swallow(lasting, world.Random.Below(2));
             case FaultKind.FullPartition: return Swallow(lasting, 0) & Swallow(lasting, 1);
+            case FaultKind.StalledLinks: return Stall(lasting);
+            case FaultKind.CutOff:
+                // All its cables are out, as with a switch that died: when they are back, what was on its way comes late.
+                string lonely = AnyServer.Name;
+                world.Arbiter.CutOff.Add(lonely);
+                Stall(lasting);
+                Undo(lasting, () => world.Arbiter.CutOff.Remove(lonely));
+                return true;
             case FaultKind.SlowLink:
                 SimPath slow = world.Paths[world.Random.Below(2)];
                 slow.ExtraDelayNs = world.Random.Between(2, 60) * Ms;
@@ -163,6 +173,14 @@ internal sealed class SimFaults(SimWorld world)
         if (server.Process is not { IsHung: false, IsLeading: true, IsDuplex: true } process) return false;
         process.HangAtPerform();
         Undo(forNs, process.Wake);
+        return true;
+    }
+
+    private bool Stall(ulong forNs)
+    {
+        ulong toldAfterNs = world.Random.Between(10 * Ms, 400 * Ms);
+        foreach (SimPath path in world.Paths) path.Stall(toldAfterNs);
+        Undo(forNs, () => { foreach (SimPath path in world.Paths) path.Heal(); });
         return true;
     }
 

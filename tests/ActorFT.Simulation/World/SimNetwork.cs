@@ -23,10 +23,57 @@ internal sealed class SimPath(SimWorld world, int index)
 
     public ulong ExtraDelayNs { get; set; }
 
+    /// <summary>The cable is out and the connection lives: what was sent waits, and arrives when <see cref="Heal"/> ends it, as TCP repeats it.</summary>
+    public bool IsStalled { get; private set; }
+
+    private readonly Queue<Action> _stalled = new();
+
+    /// <summary>Stalls; the sides are told that the path is down after a while, if it lasts.</summary>
+    public void Stall(ulong toldAfterNs)
+    {
+        if (IsStalled) return;
+        IsStalled = true;
+        int connection = _connection, stall = ++_stalls;
+        SimProcess?[] told = new SimProcess?[2];
+        world.After(toldAfterNs, () =>
+        {
+            if (IsStalled && stall == _stalls && _isConnected && connection == _connection) Tell(connection, told, now => new LinkDown(now, index));
+        });
+        _whenHealed = () => Tell(connection, told, now => new LinkUp(now, index));
+    }
+
+    private Action _whenHealed = () => { };
+    private int _stalls;
+
+    // The path comes up again only for whom it was down.
+    private void Tell(int connection, SimProcess?[] told, Func<ulong, ProtocolEvent> what)
+    {
+        foreach (SimServer server in world.Servers)
+        {
+            SimProcess? process = server.Process;
+            bool isUp = what(0) is LinkUp;
+            if (process is null || isUp && told[server.Index] != process) continue;
+            told[server.Index] = isUp ? null : process;
+            process.Deliver(what, () => process.Connections[index] == connection);
+        }
+    }
+
+    public void Heal()
+    {
+        if (!IsStalled) return;
+        IsStalled = false;
+        while (_stalled.TryDequeue(out Action? deliver))
+        {
+            world.Count("message arrived late, when a stall ended");
+            world.After(40_000, deliver);
+        }
+        if (_isConnected) world.After(50_000, _whenHealed);
+    }
+
     public void Tick()
     {
         if (_isConnected && IsCut) Break(isSilent: false);
-        if (_isConnected || _isConnecting || IsCut || !world.Servers.All(server => server.IsRunning) || SwallowsFrom[0] || SwallowsFrom[1]) return;
+        if (_isConnected || _isConnecting || IsCut || IsStalled || !world.Servers.All(server => server.IsRunning) || SwallowsFrom[0] || SwallowsFrom[1]) return;
         _isConnecting = true;
         world.After(world.Random.Between(1_000_000, 15_000_000), Connect);
     }
@@ -34,7 +81,7 @@ internal sealed class SimPath(SimWorld world, int index)
     private void Connect()
     {
         _isConnecting = false;
-        if (IsCut || !world.Servers.All(server => server.IsRunning)) return;
+        if (IsCut || IsStalled || !world.Servers.All(server => server.IsRunning)) return;
         _isConnected = true;
         int connection = ++_connection;
         foreach (SimServer server in world.Servers)
@@ -106,15 +153,21 @@ internal sealed class SimPath(SimWorld world, int index)
         SimServer target = world.Servers[1 - side];
         SimProcess? process = target.Process;
         if (process is null) return;
-        world.At(arrival, () =>
+        Action deliver = () =>
         {
             LinkEnvelope envelope = Decode(frame);
             process.Deliver(now => new LinkMessageReceived(now, index, envelope), () =>
             {
                 if (process.Connections[index] != connection) return false;
                 process.Tracker.Delivered(envelope);
+                process.HeardAtNs = world.NowNs;
                 return true;
             });
+        };
+        world.At(arrival, () =>
+        {
+            if (IsStalled) _stalled.Enqueue(deliver);
+            else deliver();
         });
     }
 

@@ -44,6 +44,9 @@ internal sealed partial class SimProcess
     public Configuration? LeadsIn { get; private set; }
     public bool IsTainted { get; set; }
 
+    /// <summary>When it last took a message of the other server's.</summary>
+    public ulong HeardAtNs { get; set; }
+
     /// <summary>The round from which it leads.</summary>
     public ulong PromotedRound { get; private set; }
     public bool IsDuplex => Protocol.Status.IsDuplex;
