@@ -5,6 +5,7 @@ using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Lockstep.Terms;
 using ActorFT.Machine.IO;
+using ActorFT.Machine.Memory;
 using ActorFT.Machine.State;
 using Akka.Actor;
 
@@ -238,8 +239,10 @@ public sealed partial class LockstepCoordinatorActor
     {
         if (_machine is null) return;
         _machine.ComputeDigest();
-        bool isSound = _machine.Memory.FindCorruptedPage() < 0;
-        _events.Enqueue(new SelfChecked(Now, isSound, ComponentDigests()));
+        int page = _machine.Memory.FindCorruptedPage();
+        ImmutableArray<ComponentDigest> components = ComponentDigests();
+        if (page >= 0) components = components.Add(new ComponentDigest($"memory-page-{page}", GuestMemory.PageDigest(page, _machine.Memory.Page(page))));
+        _events.Enqueue(new SelfChecked(Now, page < 0, components));
     }
 
     private ImmutableArray<ComponentDigest> ComponentDigests() =>

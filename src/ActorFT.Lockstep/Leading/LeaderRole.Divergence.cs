@@ -57,6 +57,7 @@ internal sealed partial class LeaderRole
         _divergence.IsSelfSound = check.IsSound;
         // Of the same round as the follower's if they were kept; else of now, which still tells what the check found.
         if (_divergence.Own.IsEmpty) _divergence.Own = check.Components;
+        else _divergence.Own = [.. _divergence.Own, .. check.Components.Where(part => _divergence.Own.All(own => own.Component != part.Component))]; // such as a page that is not what was written
         DecideDivergence();
     }
 

@@ -10,7 +10,7 @@ namespace ActorFT.EndToEnd.Lab;
 /// <summary>
 /// The guest counts on its console. Its leader, its follower and the arbiter are killed, stopped, cut off from everything, again and again: no number
 /// is ever missing or wrong, whoever was replaced says nothing any more, and every episode ends with a whole pair. A drill: ACTORFT_EPISODES
-/// sets how many of each kind (default 1), ACTORFT_VICTIMS which kinds, ACTORFT_SEED the random moments.
+/// sets how many of each kind (default 1), ACTORFT_VICTIMS which kinds, ACTORFT_SEED the random moments, ACTORFT_SECONDS after how long no more is begun.
 /// </summary>
 public sealed class EpisodeTests(ITestOutputHelper output)
 {
@@ -18,6 +18,7 @@ public sealed class EpisodeTests(ITestOutputHelper output)
 
     private static readonly int s_episodes = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_EPISODES"), CultureInfo.InvariantCulture, out int count) ? count : 1;
     private static readonly int s_seed = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_SEED"), CultureInfo.InvariantCulture, out int seed) ? seed : 20;
+    private static readonly double s_seconds = double.TryParse(Environment.GetEnvironmentVariable("ACTORFT_SECONDS"), CultureInfo.InvariantCulture, out double seconds) ? seconds : double.MaxValue;
     private static readonly string[] s_kinds = (Environment.GetEnvironmentVariable("ACTORFT_VICTIMS") ?? EveryKind).Split(',');
 
     [LabFact]
@@ -25,6 +26,7 @@ public sealed class EpisodeTests(ITestOutputHelper output)
     public void EveryVictim_AgainAndAgain_CounterGoesOn_AndThePairIsWholeAgain()
     {
         Assert.All(s_kinds, kind => Assert.Contains(kind, EveryKind.Split(',')));
+        long begun = Stopwatch.GetTimestamp();
         using LabPair pair = new LabPair(does: "actorft.run=counter actorft.pace=200").Start();
         CounterObserver counter = new(pair.Console, () => pair.Story);
         pair.WaitUntilProtected();
@@ -38,7 +40,7 @@ public sealed class EpisodeTests(ITestOutputHelper output)
         {
             for (int episode = 1; episode <= s_episodes; episode++)
             {
-                foreach (string kind in s_kinds)
+                foreach (string kind in s_kinds.TakeWhile(_ => Stopwatch.GetElapsedTime(begun).TotalSeconds < s_seconds))
                 {
                     doing = $"Episode {episode}, {kind}, while {leader} leads";
                     pausesMs[kind].Add(Strike(pair, counter, random, kind, ref leader));

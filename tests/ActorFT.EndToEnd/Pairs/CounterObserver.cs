@@ -59,9 +59,16 @@ internal sealed partial class CounterObserver(Func<string, byte[]> console, Func
             if (!first.Success) return false; // later
             string seen = _stream.ToString();
             long number = Number(first);
-            int line = number == Last + 1 ? seen.LastIndexOf('\n') + 1 : seen.LastIndexOf(first.Value, StringComparison.Ordinal);
-            if (line < first.Index) Fail($"{server} begins with {number}, which does not follow {Last}: {number - Last - 1} lines are lost");
+            int line = seen.LastIndexOf(first.Value, StringComparison.Ordinal);
+            if (number > Last)
+            {
+                // Not seen yet: where it would be, behind what is missing of those before it.
+                line = seen.LastIndexOf('\n') + 1;
+                string end = first.Value.EndsWith("\r\n", StringComparison.Ordinal) ? "\r\n" : "\n";
+                for (long between = Last + 1; between < number && line <= seen.Length; between++) line += $"counter {between}{end}".Length;
+            }
             _at = line - first.Index;
+            if (_at < 0 || _at > seen.Length) Fail($"{server} begins with {number}, which does not follow {Last}: {number - Last - 1} lines are lost");
         }
 
         _server = server;
