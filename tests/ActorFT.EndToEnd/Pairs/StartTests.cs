@@ -9,7 +9,8 @@ public sealed class StartTests
 {
     private const double BoundSeconds = 120;
 
-    [Fact]
+    // A drill for its length only: the program waits 3 s before it says what it waits for, three times.
+    [Fact, Trait("Category", "Drill")]
     public void ColdStart_InWhateverOrder_BootsOnTheRightServer_AndSaysWhatItWaitsFor()
     {
         using Pair pair = new(1, "actorft.run=idle");
