@@ -123,7 +123,25 @@ internal class Pair : IDisposable
         return code;
     }
 
-    public void Freeze(string node) => _nodes[node].Signal(SigStop);
+    /// <summary>SIGSTOP; returns when no thread runs any more, which on a busy host is later than the signal.</summary>
+    public void Freeze(string node)
+    {
+        _nodes[node].Signal(SigStop);
+        string tasks = $"/proc/{ProcessId(node)}/task";
+        Wait.Until(() => Directory.GetDirectories(tasks).All(IsStopped), () => $"{node} to stop; {Threads(ProcessId(node))}");
+    }
+
+    private static bool IsStopped(string task)
+    {
+        try
+        {
+            return File.ReadAllText(task + "/stat").Split(") ")[^1][0] == 'T';
+        }
+        catch (IOException)
+        {
+            return false; // a thread that just ended: look again
+        }
+    }
 
     public void Thaw(string node) => _nodes[node].Signal(SigCont);
 
