@@ -20,7 +20,7 @@ typed() { demo_clear; printf '  %s$ %s%s\n' "$dim" "$*" "$plain"; }
 demo_count() { local count; count=$(grep -c -a -e "$2" "$1" 2>/dev/null) || true; echo "${count:-0}"; }
 
 # The state of the client, as its status file has it: acknowledged, waiting ms, longest wait of this episode in ms.
-client_state() { read -r acknowledged waiting_ms longest_ms <"$work/status" 2>/dev/null || acknowledged=0 waiting_ms=0 longest_ms=0; }
+client_state() { read -r acknowledged waiting_ms longest_ms 2>/dev/null <"$work/status" || acknowledged=0 waiting_ms=0 longest_ms=0; }
 demo_next_beat=0
 demo_beat() {
     [ -e "$work/status" ] || return 0
