@@ -57,9 +57,7 @@ public sealed class DemoTests : IDisposable
         AssertNothingIsLeft();
     }
 
-    // A drill until it is known why the demo ran on to its end once (2026-11-24, 1 of 3 whole runs): the interrupt was lost in scripts/demo.
     [Fact]
-    [Trait("Category", "Drill")]
     public void Demo_Interrupted_RemovesEverything()
     {
         // A session of its own, as a terminal gives: Ctrl-C goes to every process in it.
