@@ -178,7 +178,6 @@ public sealed class NodeRuntime : IAsyncDisposable
             Arbiter = system.ActorSelection($"{config.ArbiterAddress!.ActorSystemAddress}/user/{ArbiterActor.Name}"),
             Faults = faults,
             DataDirectory = config.DataDirectory,
-            Node = config,
         };
 
     private static FaultManagerOptions FaultOptions(NodeConfig config, Action<FaultProtocol.Entry> log) => new()

@@ -1,4 +1,3 @@
-using ActorFT.Cluster.Configuration;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine;
 using Akka.Actor;
@@ -28,8 +27,6 @@ public sealed record CoordinatorOptions
     public required ICanTell Faults { get; init; }
     /// <summary>Where dumps go.</summary>
     public required string DataDirectory { get; init; }
-    /// <summary>The node's configuration.</summary>
-    public required NodeConfig Node { get; init; }
 }
 
 /// <summary>What a coordinator needs of the FT link; <see cref="Host.LinkHub"/> is the real one.</summary>

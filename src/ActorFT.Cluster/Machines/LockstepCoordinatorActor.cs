@@ -29,6 +29,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     private readonly Queue<ProtocolEvent> _events = new();
     private readonly Queue<Effect> _effects = new();
     private PreciseTimer? _timer;
+    private readonly Queue<(object Message, IActorRef Sender)> _early = []; // what came before Begin
     private ulong _steppedAtNs; // when the event was taken whose effects are being done
     private bool _isDraining;
 
@@ -52,6 +53,13 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     /// <inheritdoc/>
     protected override void OnReceive(object message)
     {
+        if (HasBegun) Handle(message, Sender);
+        else if (message is Begin begin) OnBegin(begin);
+        else _early.Enqueue((message, Sender)); // the machine's other actors start beside it, and a disk tells how it stands as soon as it does
+    }
+
+    private void Handle(object message, IActorRef sender)
+    {
         switch (message)
         {
             case MachineProtocol.RoundToken round: OnRoundDone(round); break;
@@ -71,9 +79,8 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
                 break;
             case MachineProtocol.PeerUnreachable suspect: Feed(new PeerSuspected(Now, suspect.Reason)); break;
             case MachineProtocol.VcpuFailed failed: OnVcpuFailed(failed); break;
-            case CommandProtocol.Command command: Sender.Tell(OnCommand(command)); break;
-            case MachineProtocol.GetStatus: Sender.Tell(BuildStatus()); break;
-            case Begin begin: OnBegin(begin); break;
+            case CommandProtocol.Command command: sender.Tell(OnCommand(command)); break;
+            case MachineProtocol.GetStatus: sender.Tell(BuildStatus()); break;
             default:
                 if (!OnDiskMessage(message)) Unhandled(message);
                 break;
@@ -92,6 +99,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         _timer = new PreciseTimer($"timer {_options.Identity.Machine}", ReplicaProtocol.TickNs,
             () => self.Tell(MachineProtocol.Tick.Instance, ActorRefs.NoSender), () => self.Tell(MachineProtocol.Wake.Instance, ActorRefs.NoSender));
         _options.Link.Register(_options.Channel, Self);
+        while (_early.TryDequeue(out (object Message, IActorRef Sender) early)) Handle(early.Message, early.Sender);
     }
 
     /// <summary>Takes an event to the protocol and carries out what it says; events that come up meanwhile follow in order.</summary>
@@ -139,7 +147,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
 
     private void OnEnvelope(MachineProtocol.EnvelopeArrived arrived)
     {
-        if (HasBegun) Feed(new LinkMessageReceived(Now, arrived.Path, arrived.Envelope));
+        Feed(new LinkMessageReceived(Now, arrived.Path, arrived.Envelope));
         arrived.Frame.Dispose();
     }
 

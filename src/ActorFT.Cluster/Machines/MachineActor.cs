@@ -38,7 +38,7 @@ public sealed class MachineActor : UntypedActor
     /// <inheritdoc/>
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(0, TimeSpan.Zero, error =>
     {
-        _failures[Sender.Path.Name] = $"{error.GetType().Name}: {error.Message}";
+        _failures[Sender.Path.Name] = FailureSentence.Of(error);
         return Directive.Stop;
     });
 

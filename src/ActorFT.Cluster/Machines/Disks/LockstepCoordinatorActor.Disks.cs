@@ -192,7 +192,7 @@ public sealed partial class LockstepCoordinatorActor
 
     private void SendMirrorBytes(DiskProtocol.MirrorBytes message)
     {
-        if (!HasBegun || _outgoingParcelBytes > MaxQueuedParcelBytes) return; // asked again
+        if (_outgoingParcelBytes > MaxQueuedParcelBytes) return; // asked again
         int count = Math.Max(1, (message.Bytes.Length + FragmentBytes - 1) / FragmentBytes);
         _mirrorNumber++;
         for (int i = 0; i < count; i++)
