@@ -11,5 +11,5 @@ public static class ExecutionRevision
     /// digest of the same state; never by a change of speed. A test of the machine's histories tells when one was forgotten.
     /// </summary>
     // DETERMINISM: without it, servers of unlike builds would diverge instead of saying so.
-    public const ushort Current = 1;
+    public const ushort Current = 2;
 }

@@ -2,6 +2,7 @@ using ActorFT.Machine.Boot;
 using ActorFT.Machine.Cpu;
 using ActorFT.Machine.Devices;
 using ActorFT.Machine.Devices.Virtio.Mmio;
+using ActorFT.Machine.Devices.Virtio.Net;
 using ActorFT.Machine.Firmware;
 using ActorFT.Machine.IO;
 using ActorFT.Machine.Memory;
@@ -119,6 +120,7 @@ public sealed partial class Machine : IMachine, IHartEnvironment, IMachineClock,
         _rtc.OnRoundStart();
         BeginVirtioRound();
         for (int i = 0; i < inputs.Count; i++) Apply(inputs[i]);
+        foreach (NetDevice nic in _nics) nic.EndReceive();
     }
 
     /// <inheritdoc/>

@@ -62,7 +62,11 @@ public sealed class NetDeviceTests : IDisposable
         return at;
     }
 
-    private void Receive(byte[] frame) => Device.Receive(new FrameReceived(1, frame));
+    private void Receive(byte[] frame)
+    {
+        Device.Receive(new FrameReceived(1, frame));
+        Device.EndReceive();
+    }
 
     [Fact]
     public void Config_HoldsMacLinkAndMtu()
@@ -290,6 +294,7 @@ public sealed class NetDeviceTests : IDisposable
     {
         OfferBuffer(100);
         Device.Receive(new FrameReceived(0, Frame(60)));
+        Device.EndReceive();
         Assert.Equal(1, Device.ReceiveBuffersFree);
         _driver.SetStatus(VirtioStatus.None);
         Receive(Frame(60));

@@ -236,8 +236,18 @@ internal sealed class NetBench : VirtioBench
 
     protected override uint PieceBytes(int piece, bool isWritable, bool isLast, Random random) => (uint)random.Next(12, 700);
 
-    protected override void HostActs(Random random) =>
-        ((NetDevice)World.Device).Receive(new FrameReceived(1, RandomBytes(random, random.Next(random.Next(2) == 0 ? 1514 : 70_000))));
+    protected override void HostActs(Random random)
+    {
+        NetDevice device = (NetDevice)World.Device;
+        device.Receive(new FrameReceived(1, RandomBytes(random, random.Next(random.Next(2) == 0 ? 1514 : 70_000))));
+        if (random.Next(2) == 0)
+        {
+            TcpStream stream = new(random, isIpv6: random.Next(2) == 0);
+            foreach (byte[] frame in stream.Frames(random.Next(1, 5000), random.Next(100, 1448))) device.Receive(new FrameReceived(1, frame));
+        }
+
+        device.EndReceive();
+    }
 }
 
 internal sealed class ConsoleBench : VirtioBench

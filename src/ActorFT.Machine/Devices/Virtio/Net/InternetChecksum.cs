@@ -46,6 +46,28 @@ internal static class InternetChecksum
         };
     }
 
+    /// <summary>Whether an IPv4 header's own checksum is right.</summary>
+    public static bool IsIpv4HeaderValid(ReadOnlySpan<byte> header) => Fold(Sum(header)) == 0xffff;
+
+    /// <summary>Writes an IPv4 header's own checksum.</summary>
+    public static void WriteIpv4Header(Span<byte> header)
+    {
+        Span<byte> field = header.Slice(TcpFrame.ChecksumInIpv4, 2);
+        field.Clear();
+        MemoryMarshal.Write(field, (ushort)~Fold(Sum(header)));
+    }
+
+    /// <summary>Writes a segment's checksum, whose field holds 0; or, for whoever completes it, the pseudo header's sum (§5.1.6.2.1).</summary>
+    public static void WriteTransport(Span<byte> segment, int field, ReadOnlySpan<byte> addresses, byte protocol, bool isPartial)
+    {
+        ulong pseudo = PseudoHeader(addresses, segment.Length, protocol);
+        MemoryMarshal.Write(segment[field..], isPartial ? Fold(pseudo) : (ushort)~Fold(pseudo + Sum(segment)));
+    }
+
+    // Addresses, length, protocol. Numbers in network order are summed as they lie in memory.
+    private static ulong PseudoHeader(ReadOnlySpan<byte> addresses, int segmentBytes, byte protocol) =>
+        Sum(addresses) + BinaryPrimitives.ReverseEndianness((ushort)segmentBytes) + BinaryPrimitives.ReverseEndianness((ushort)protocol);
+
     private static bool IsIpv4Valid(ReadOnlySpan<byte> packet)
     {
         if (packet.Length < 20 || packet[0] >> 4 != 4) return false;
@@ -76,11 +98,7 @@ internal static class InternetChecksum
             default:
                 return false;
         }
-        // The pseudo header: addresses, length, protocol. Numbers in network order are summed as they lie in memory.
-        ulong pseudo = Sum(addresses)
-            + BinaryPrimitives.ReverseEndianness((ushort)segment.Length)
-            + BinaryPrimitives.ReverseEndianness((ushort)protocol);
-        return Fold(pseudo + Sum(segment)) == 0xffff;
+        return Fold(PseudoHeader(addresses, segment.Length, protocol) + Sum(segment)) == 0xffff;
     }
 
     // One's-complement addition does not mind the byte order (RFC 1071 §2.B) nor the width of its words (§2.C).

@@ -13,6 +13,13 @@ internal static class NetConfig
 
     public const ulong Mtu = 1UL << 3;
     public const ulong Mac = 1UL << 5;
+
+    /// <summary>The driver takes TCP packets that were put together of several frames.</summary>
+    public const ulong GuestTso4 = 1UL << 7, GuestTso6 = 1UL << 8;
+
+    /// <summary>The device cuts large TCP packets into frames.</summary>
+    public const ulong HostTso4 = 1UL << 11, HostTso6 = 1UL << 12;
+
     public const ulong MergeableBuffers = 1UL << 15;
     public const ulong Status = 1UL << 16;
 
@@ -30,7 +37,8 @@ internal static class NetConfig
     private const ushort LinkUp = 1;
 
     /// <summary>The features offered.</summary>
-    public const ulong Features = VirtioFeatures.Common | Checksum | GuestChecksum | Mtu | Mac | MergeableBuffers | Status;
+    public const ulong Features = VirtioFeatures.Common | Checksum | GuestChecksum | Mtu | Mac | GuestTso4 | GuestTso6 | HostTso4 | HostTso6
+        | MergeableBuffers | Status;
 
     /// <summary>The configuration space: mac, status, max_virtqueue_pairs (not offered, 0), mtu.</summary>
     public static byte[] Build(ReadOnlySpan<byte> macAddress, int mtuBytes)
