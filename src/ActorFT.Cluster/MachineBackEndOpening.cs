@@ -1,4 +1,5 @@
 using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Machines;
 using ActorFT.Network;
 using ActorFT.Network.Tap;
 using ActorFT.Storage.Raw;
@@ -28,6 +29,20 @@ internal static class MachineBackEndOpening
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new EnvironmentException($"Machine {machine.Name}: the image {disk.Path} of disk {disk.Name} cannot be opened: {e.Message.TrimEnd('.')}.", e);
+        }
+    }
+
+    /// <summary>Opens the console's file, if it has one.</summary>
+    public static ConsoleLog OpenConsole(MachineConfig machine)
+    {
+        string? path = machine.Console.Kind == ConsoleKind.File ? machine.Console.Path : null;
+        try
+        {
+            return new ConsoleLog(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new EnvironmentException($"Machine {machine.Name}: the file {path} of its console cannot be opened for writing: {e.Message.TrimEnd('.')}.", e);
         }
     }
 

@@ -96,6 +96,7 @@ public sealed class NodeRuntime : IAsyncDisposable
             {
                 foreach (DiskActorOptions disk in resources.Disks) disk.Opened.Copy.Dispose();
                 foreach (INicBackEnd nic in resources.Nics) nic.Dispose();
+                resources.ConsoleLog.Dispose();
             }
 
             if (e is OperatorException or EnvironmentException) throw;
@@ -131,12 +132,14 @@ public sealed class NodeRuntime : IAsyncDisposable
     {
         List<DiskActorOptions> disks = [];
         List<INicBackEnd> nics = [];
+        ConsoleLog? console = null;
         try
         {
             string termPath = TermKeeperActor.PathOf(node.DataDirectory, machine.Name);
             ulong term = TermKeeperActor.Read(termPath);
             for (int i = 0; i < machine.Disks.Length; i++) disks.Add(DiskOpening.Open(node, machine, i, term));
             foreach (NicConfig nic in machine.Nics) nics.Add(MachineBackEndOpening.OpenNic(machine, nic));
+            console = MachineBackEndOpening.OpenConsole(machine);
             // Wall clock and seed are the leader's to choose at power-on; the definition is the same on both servers.
             MachineDefinition definition = MachineDefinitionLoader.Load(machine, [.. disks.Select(disk => (ulong)disk.Settings.CapacityBytes)], 0, default);
             createMachine(definition).Dispose(); // refuses what cannot boot, now
@@ -150,7 +153,7 @@ public sealed class NodeRuntime : IAsyncDisposable
                     DoubtAfterNs = node.Lockstep.PreferredWithoutArbiter == node.Name ? ulong.MaxValue : node.Lockstep.SilenceNs / 3 * 2,
                 })],
                 OpenNic = i => MachineBackEndOpening.OpenNic(machine, machine.Nics[i]),
-                ConsolePath = machine.Console.Kind == ConsoleKind.File ? machine.Console.Path : null,
+                ConsoleLog = console,
                 TermPath = termPath,
                 Term = term,
                 FailStop = failStop,
@@ -160,6 +163,7 @@ public sealed class NodeRuntime : IAsyncDisposable
         {
             foreach (DiskActorOptions disk in disks) disk.Opened.Copy.Dispose();
             foreach (INicBackEnd nic in nics) nic.Dispose();
+            console?.Dispose();
             if (e is MachineConfigurationException) throw new OperatorException($"{node.FileName}: machine {machine.Name}: {e.Message}", e);
             throw;
         }

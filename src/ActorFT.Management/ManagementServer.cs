@@ -88,7 +88,7 @@ public sealed class ManagementServer : IAsyncDisposable
             _ = WarmUpAsync(server.Url);
             return server;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException) // in use; an address that this host does not have
         {
             await server.DisposeAsync().ConfigureAwait(false);
             throw new EnvironmentException($"The HTTP endpoint cannot listen at akka.management.http {address}: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}.", e);

@@ -44,6 +44,7 @@ public static class FaultCatalog
         new("nic-down", "The cable, the port or the switch of this NIC, or its interface on this server was taken away.", "frames pass through the other server, if its NIC is good", ["nic-repaired"]),
         new("nic-rerouted", "The NIC of the server that leads is down.", "", ["nic-back"], Counts: false),
         new("arbiter-lost", "The arbiter's computer or program is down, or the network to it.", "the machines go on; a second fault would not be survivable", ["arbiter-back"], IsSeenByBoth: true),
+        new("console-failed", "The file system of the console's file is full, read-only or gone.", "the machine goes on; what it writes meanwhile is missing in the file", ["console-back"], Counts: false),
         new("alert-failed", "An alert could not be delivered: see the address, the program or the network that the sentence names.", "", ["alert-sent"], Counts: false),
         new("disk-failed", "The device, its cable or the file system of this copy; the sentence has what the host said.", "the other server's copy answers; this one is opened again and made equal", ["disk-mirrored", "disk-opened"]),
         new("disk-isolated", "This copy failed too often, or an operator took it out.", "it stays out until it is repaired by command (actorft disk repair)", ["disk-mirrored", "disk-opened"], Counts: false),
@@ -55,7 +56,7 @@ public static class FaultCatalog
         new("disk-mismatch", "The two copies gave different bytes for one read though each was right by its own checksums.", "digests decide which replica is rebuilt", s_duplex),
         // No faults.
         new("disk-recovered", ""), new("disk-opened", ""), new("disk-resync", ""), new("disk-mirrored", ""), new("disk-repaired", ""), new("disk-scrubbed", ""),
-        new("leading", ""), new("protected", ""), new("power", ""), new("link-up", ""), new("nic-repaired", ""), new("nic-back", ""), new("arbiter-back", ""), new("alert-sent", ""), new("started", ""), new("stopping", ""),
+        new("leading", ""), new("protected", ""), new("power", ""), new("link-up", ""), new("nic-repaired", ""), new("nic-back", ""), new("arbiter-back", ""), new("console-back", ""), new("alert-sent", ""), new("started", ""), new("stopping", ""),
     ];
 
     private static readonly Dictionary<string, FaultKind> s_byKind = All.ToDictionary(kind => kind.Kind);

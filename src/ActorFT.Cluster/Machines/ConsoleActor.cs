@@ -1,3 +1,4 @@
+using ActorFT.Cluster.Messages;
 using ActorFT.Machine.IO;
 using Akka.Actor;
 
@@ -26,23 +27,30 @@ public sealed class ConsoleActor : UntypedActor, IDisposable
     /// <param name="Bytes">The bytes.</param>
     public sealed record Output(long Offset, ReadOnlyMemory<byte> Bytes) : MachineProtocol.ILocalMessage;
 
+    private sealed record FileChanged(string? Why) : MachineProtocol.ILocalMessage;
+
     private readonly List<IActorRef> _watchers = [];
+    private readonly string _machine;
     private readonly IActorRef _coordinator;
     private readonly ConsoleLog _log;
+    private readonly ICanTell _faults;
     private bool _isOpen;
 
     /// <summary>Creates it.</summary>
+    /// <param name="machine">The machine's name.</param>
     /// <param name="coordinator">Who takes what is typed.</param>
     /// <param name="log">The console's data path, which it owns.</param>
-    public ConsoleActor(IActorRef coordinator, ConsoleLog log)
+    /// <param name="faults">Who takes fault reports.</param>
+    public ConsoleActor(string machine, IActorRef coordinator, ConsoleLog log, ICanTell faults)
     {
-        (_coordinator, _log) = (coordinator, log);
+        (_machine, _coordinator, _log, _faults) = (machine, coordinator, log, faults);
         IActorRef self = Self;
         log.Appended = (offset, bytes) => self.Tell(new Output(offset, bytes), ActorRefs.NoSender);
+        log.FileChanged = why => self.Tell(new FileChanged(why), ActorRefs.NoSender);
     }
 
     /// <summary>How to create one.</summary>
-    public static Props Props(IActorRef coordinator, ConsoleLog log) => Akka.Actor.Props.Create(() => new ConsoleActor(coordinator, log));
+    public static Props Props(string machine, IActorRef coordinator, ConsoleLog log, ICanTell faults) => Akka.Actor.Props.Create(() => new ConsoleActor(machine, coordinator, log, faults));
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
@@ -61,11 +69,16 @@ public sealed class ConsoleActor : UntypedActor, IDisposable
                 _watchers.Add(watch.Watcher);
                 Context.Watch(watch.Watcher);
                 break;
+            case FileChanged changed: Report(changed.Why); break;
             case Unwatch unwatch: Remove(unwatch.Watcher); break;
             case Terminated terminated: Remove(terminated.ActorRef); break;
             default: Unhandled(message); break;
         }
     }
+
+    private void Report(string? why) => _faults.Tell(why is null
+        ? new FaultProtocol.Report("console-back", FaultSeverity.Info, _machine, Name, $"The file of machine {_machine}'s console is written again.", "", null, "console-failed")
+        : new FaultProtocol.Report("console-failed", FaultSeverity.Warning, _machine, Name, $"The file of machine {_machine}'s console cannot be written: {why.TrimEnd('.')}."), Self);
 
     private void Remove(IActorRef watcher)
     {

@@ -3,6 +3,7 @@ namespace ActorFT.Cluster.Machines;
 /// <summary>
 /// The data path of a console, used on the machine's thread: bytes have left (to the file, and into what watchers are given) when
 /// <see cref="Append"/> returns. See <see cref="NicPort"/> for why.
+/// The file is a convenience: one that cannot be written (a full disk, on both servers alike) is told, and ends no replica.
 /// </summary>
 public sealed class ConsoleLog : IDisposable
 {
@@ -11,6 +12,7 @@ public sealed class ConsoleLog : IDisposable
 
     private readonly object _lock = new();
     private readonly FileStream? _file;
+    private bool _isFileFailing;
     private byte[] _kept = new byte[8192];
     private int _keptCount;
     private long _total;
@@ -22,6 +24,9 @@ public sealed class ConsoleLog : IDisposable
     /// <summary>Told of each output with its position; called on the machine's thread, must only hand over.</summary>
     public Action<long, ReadOnlyMemory<byte>>? Appended { get; set; }
 
+    /// <summary>Told why the file cannot be written, once, and with null when it can again; called on the machine's thread, must only hand over.</summary>
+    public Action<string?>? FileChanged { get; set; }
+
     /// <summary>The latest output and the position of its first byte.</summary>
     public (long Offset, byte[] Bytes) Kept
     {
@@ -31,7 +36,7 @@ public sealed class ConsoleLog : IDisposable
     /// <summary>Puts output out.</summary>
     public void Append(ReadOnlyMemory<byte> bytes)
     {
-        _file?.Write(bytes.Span);
+        if (_file is not null) WriteFile(_file, bytes.Span);
         long offset;
         lock (_lock)
         {
@@ -41,6 +46,25 @@ public sealed class ConsoleLog : IDisposable
         }
 
         Appended?.Invoke(offset, bytes);
+    }
+
+    private void WriteFile(FileStream file, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            file.Write(bytes);
+            if (_isFileFailing) FileChanged?.Invoke(null);
+            _isFileFailing = false;
+        }
+        catch (ObjectDisposedException)
+        {
+            // The node stops: the console's actor may have closed it before the coordinator ended.
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (!_isFileFailing) FileChanged?.Invoke(e.Message);
+            _isFileFailing = true;
+        }
     }
 
     private void Keep(ReadOnlySpan<byte> tail)

@@ -175,9 +175,10 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     /// <inheritdoc/>
     protected override void PostStop() => Dispose();
 
-    /// <summary>Frees the machine.</summary>
+    /// <summary>Frees the machine; a round that a vCPU still has ends there, on the thread that they share.</summary>
     public void Dispose()
     {
+        _token.Machine = null;
         _timer?.Dispose();
         _machine?.Dispose();
         _machine = null;

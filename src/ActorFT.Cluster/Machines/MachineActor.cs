@@ -50,7 +50,7 @@ public sealed class MachineActor : UntypedActor
         {
             Meters = [.. Enumerable.Range(0, definition.VcpuCount).Select(_ => new VcpuMeter())],
             NicPorts = [.. definition.Nics.Select((nic, i) => new NicPort(i, [.. nic.MacAddress], _resources.Nics[i], _resources.NicRouting[i], new NicLink(_options.Link, _options.Channel)))],
-            ConsoleLog = new ConsoleLog(_resources.ConsolePath),
+            ConsoleLog = _resources.ConsoleLog,
         };
         _coordinator = Context.Watch(Context.ActorOf(LockstepCoordinatorActor.Props(_options, _parts), LockstepCoordinatorActor.Name));
         IActorRef next = _coordinator;
@@ -61,7 +61,7 @@ public sealed class MachineActor : UntypedActor
         _parts.Nics = [.. definition.Nics.Select((nic, i) => Context.Watch(Context.ActorOf(
             NicActor.Props(NicOptions(nic.Name, i), _coordinator), NicActor.NamePrefix + nic.Name)))];
         _options.Link.RegisterControl(_options.Channel, OnPeerNic(_parts.NicPorts));
-        _parts.Console = Context.ActorOf(ConsoleActor.Props(_coordinator, _parts.ConsoleLog), ConsoleActor.Name);
+        _parts.Console = Context.ActorOf(ConsoleActor.Props(definition.Name, _coordinator, _parts.ConsoleLog, _options.Faults), ConsoleActor.Name);
         _parts.TermKeeper = Context.Watch(Context.ActorOf(TermKeeperActor.Props(_resources.TermPath, _resources.Term), TermKeeperActor.Name));
         _coordinator.Tell(new LockstepCoordinatorActor.Begin(_resources.Term, [.. _resources.Disks.Select(disk => disk.IsCurrent)]), Self);
     }
@@ -198,8 +198,8 @@ public sealed record MachineResources
     public required IReadOnlyList<NicRoutingSettings> NicRouting { get; init; }
     /// <summary>Opens a NIC's back end anew, by number.</summary>
     public required Func<int, INicBackEnd> OpenNic { get; init; }
-    /// <summary>The file that console output is appended to; null for none.</summary>
-    public string? ConsolePath { get; init; }
+    /// <summary>The console's data path.</summary>
+    public required ConsoleLog ConsoleLog { get; init; }
     /// <summary>The file that keeps the term.</summary>
     public required string TermPath { get; init; }
     /// <summary>The term found in it.</summary>

@@ -15,8 +15,8 @@ public static class MachineProtocol
     /// <summary>The round is passed from vCPU to vCPU, each of which runs its quantum, and back to the coordinator.</summary>
     public sealed class RoundToken : ILocalMessage
     {
-        /// <summary>The round's machine.</summary>
-        public IMachine Machine { get; set; } = null!;
+        /// <summary>The round's machine; null: it is no more, and the round ends where it is.</summary>
+        public IMachine? Machine { get; set; }
         /// <summary>Instructions retired in the round so far.</summary>
         public long Retired { get; set; }
     }

@@ -33,8 +33,10 @@ public sealed class VcpuActor : UntypedActor
             return;
         }
 
+        // The coordinator was stopped while the round was under way: actors of one parent stop one after the other.
+        if (round.Machine is not { } machine) return;
         if (_meter.InjectedFault is { } fault) fault.Strike(_index);
-        QuantumResult result = round.Machine.RunQuantum(_index);
+        QuantumResult result = machine.RunQuantum(_index);
         round.Retired += result.Retired;
         _meter.Retired += (ulong)result.Retired;
         _meter.LastEnd = result.End;

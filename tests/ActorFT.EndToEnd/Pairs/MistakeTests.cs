@@ -76,6 +76,21 @@ public sealed class MistakeTests
         Assert.False(Directory.Exists(Path.Combine(pair.Folder, "server-a"))); // nothing was begun
     }
 
+    [Theory]
+    [InlineData("console = \"file:", "console = \"file:no-such-folder/", "Machine guest: the file ")]
+    [InlineData("http \\{ hostname = \"127.0.0.1\"", "http { hostname = \"192.0.2.1\"", "The HTTP endpoint cannot listen at akka.management.http 192.0.2.1:")]
+    public void WhatTheHostDoesNotHave_EndsTheProgramWithOneSentence(string pattern, string replacement, string said)
+    {
+        using Pair pair = new(1, "actorft.run=idle");
+        string path = pair.ConfigurationPath(Pair.ServerA);
+        string text = File.ReadAllText(path), wrong = Regex.Replace(text, pattern, replacement);
+        Assert.NotEqual(text, wrong);
+        File.WriteAllText(path, wrong);
+        (int code, _, string errors) = ActorftProcess.Run(pair.Folder, "node", "--config", "server-a.conf");
+        Assert.True(code == 3, $"ended with {code}: {errors}");
+        Assert.Contains("actorft: " + said, errors, StringComparison.Ordinal);
+    }
+
     private static void SayToLink(Pair pair, byte[] words)
     {
         using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
