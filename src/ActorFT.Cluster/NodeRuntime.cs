@@ -177,6 +177,7 @@ public sealed class NodeRuntime : IAsyncDisposable
             Identity = new ReplicaIdentity(new Member(config.Name, run), config.PeerName, definition.Name, MachineIdentity.Of(definition)),
             Settings = config.Lockstep,
             ResyncBytesPerSecond = config.ResyncBytesPerSecond,
+            MemoryScrubBytesPerSecond = config.MemoryScrubBytesPerSecond,
             Link = links,
             Channel = channel,
             Arbiter = system.ActorSelection($"{config.ArbiterAddress!.ActorSystemAddress}/user/{ArbiterActor.Name}"),

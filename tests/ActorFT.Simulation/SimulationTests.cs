@@ -28,7 +28,7 @@ public class SimulationTests
     private static readonly string[] Expected =
     [
         "failover", "led because of silence", "hand-over done", "cold boot", "fenced", "left in order", "outputs returned after a hang", "arbiter store lost", "frame corrupted", "message dropped",
-        "message doubled", "message delayed much", "message swallowed by a one-way partition", "message arrived late, when a stall ended", "leader slowed", "self-check found a fault",
+        "message doubled", "message delayed much", "message swallowed by a one-way partition", "message arrived late, when a stall ended", "leader slowed", "self-check found a fault", "scrub found a flipped bit",
         "self-check sound", "flush ended", "output held until stored", "request served", "runs in received", "runs in verified",
         "fault raised: Divergence", "fault raised: PeerLost", "fault raised: ArbiterUnreachable", "fault raised: SlowFollower",
         "fault raised: TransferFailed",
@@ -57,6 +57,26 @@ public class SimulationTests
         // The check can fail: a follower that keeps what has left says it again when it takes over.
         SimOptions bad = SimOptions.Of(1, PlantedBug.KeepReleasedOutputs) with { Faults = [FaultKind.HandOver] };
         Assert.Contains("repeats nothing", Simulator.Run(bad, []).Rule);
+    }
+
+    [Fact]
+    public void BitsFlippedInMemoryThatTheGuestLeavesAlone_AreFound_AndTheReplicaThatHasThemGoes()
+    {
+        var counts = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        for (ulong seed = 1; seed <= 100; seed++)
+        {
+            SimulationResult result = Simulator.Run(SimOptions.Of(seed) with { Faults = [FaultKind.ColdBitFlip] }, counts);
+            Assert.True(result.Rule is null, $"Seed {seed}: {result.Message}");
+        }
+        AssertCounted(counts, $"fault: {FaultKind.ColdBitFlip}", 350);
+        AssertCounted(counts, "failover", 100); // a leader that was hurt gave the lead away
+        Assert.Equal(counts[$"fault: {FaultKind.ColdBitFlip}"], counts["fenced while hurt"]);
+        Assert.False(counts.ContainsKey("fenced while sound"));
+        Assert.False(counts.ContainsKey("fault raised: MemoryCorrupt"));
+
+        // The check can fail: such a bit shows in nothing else.
+        SimOptions blind = SimOptions.Of(1) with { Faults = [FaultKind.ColdBitFlip], ScrubsMemory = false };
+        Assert.Equal("whole again within the bound", Simulator.Run(blind, []).Rule);
     }
 
     public static TheoryData<string> Bugs => [.. Enum.GetNames<PlantedBug>().Where(name => name != nameof(PlantedBug.None))];

@@ -71,6 +71,12 @@ public sealed record NodeConfig
     /// <summary>State transfer's bytes per second at most; 0 for unbounded.</summary>
     public ulong ResyncBytesPerSecond { get; init; }
 
+    /// <summary>See <see cref="MemoryScrubBytesPerSecond"/>.</summary>
+    public const ulong DefaultMemoryScrubBytesPerSecond = 16 << 20;
+
+    /// <summary>Memory checked against its kept hashes, bytes per second; 0 for none.</summary>
+    public ulong MemoryScrubBytesPerSecond { get; init; } = DefaultMemoryScrubBytesPerSecond;
+
     /// <summary>The machines of the pair; empty for the arbiter.</summary>
     public ImmutableArray<MachineConfig> Machines { get; init; } = [];
 

@@ -83,6 +83,7 @@ public static class NodeConfigReader
             LinkTls = ReadTls(node, path),
             Lockstep = lockstep is null ? new LockstepSettings() : ReadLockstep(lockstep, common.Name, peerName),
             ResyncBytesPerSecond = lockstep?.GetBytes("resync-rate", 0, 1UL << 40, 1, 0) ?? 0,
+            MemoryScrubBytesPerSecond = lockstep?.GetBytes("memory-scrub-rate", 0, 1UL << 30, 1, NodeConfig.DefaultMemoryScrubBytesPerSecond) ?? NodeConfig.DefaultMemoryScrubBytesPerSecond,
             Disks = DiskSettings.Read(node.GetSection("disks")),
             Machines = ReadMachines(node, path),
             AllowsFaultInjection = node.GetBool("fault-injection", false),
@@ -132,7 +133,7 @@ public static class NodeConfigReader
     private static LockstepSettings ReadLockstep(HoconSection section, string ownName, string peerName)
     {
         section.AllowOnly("commit", "flush", "on-divergence", "on-no-arbiter", "max-record", "digest-interval", "heartbeat", "silence", "link-down-grace", "lag-limit",
-            "slow-follower", "max-isolations", "isolation-window", "reprotect-delay", "first-boot-wait", "resync-rate");
+            "slow-follower", "max-isolations", "isolation-window", "reprotect-delay", "first-boot-wait", "resync-rate", "memory-scrub-rate");
         LockstepSettings defaults = new();
         string noArbiter = section.GetString("on-no-arbiter", "safe");
         if (noArbiter != "safe" && noArbiter != "prefer-" + ownName && noArbiter != "prefer-" + peerName)

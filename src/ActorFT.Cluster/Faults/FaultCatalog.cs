@@ -26,6 +26,7 @@ public static class FaultCatalog
         new("fenced", "The other server leads by the arbiter's word: this one stood still, was cut off, or was left out.", "its replica was stopped, and is rebuilt from the other server", s_duplex, Counts: false),
         new("divergence", "The two replicas computed different states: memory or CPU of one server is faulty. The digests of each component are the evidence.",
             "the faulty replica is taken out and rebuilt from the other", s_duplex),
+        new("memory-changed", "Memory of this server changed without being written: suspect this server's memory (its modules, a missing ECC).", "the other server's replica goes on; this one is rebuilt from it", s_duplex),
         new("memory-corrupt", "Memory of this server changed without being written, and no other copy of the machine exists: suspect this server's memory.", "the machine goes on with it: there is nothing better", s_duplex),
         new("slow-follower", "The other server has too little processor time, or the FT link is too slow for it.", "the other server is taken out and rebuilt", s_duplex),
         new("transfer-failed", "Copying the machine's state broke off: see the FT links.", "it is begun anew", s_duplex, Counts: false),

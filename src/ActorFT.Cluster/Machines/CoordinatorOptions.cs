@@ -17,6 +17,8 @@ public sealed record CoordinatorOptions
     public required LockstepSettings Settings { get; init; }
     /// <summary>State transfer's bytes per second at most; 0 for unbounded.</summary>
     public ulong ResyncBytesPerSecond { get; init; }
+    /// <summary>Memory that is checked against its kept hashes, bytes per second; 0 for none.</summary>
+    public ulong MemoryScrubBytesPerSecond { get; init; }
     /// <summary>The FT link.</summary>
     public required IPeerLink Link { get; init; }
     /// <summary>The machine's number on the link: its position among the machines' names.</summary>

@@ -237,13 +237,14 @@ public sealed partial class LockstepCoordinatorActor
 
     private void CheckOwnState()
     {
-        if (_machine is null) return;
-        _machine.ComputeDigest();
-        int page = _machine.Memory.FindCorruptedPage();
-        ImmutableArray<ComponentDigest> components = ComponentDigests();
-        if (page >= 0) components = components.Add(new ComponentDigest($"memory-page-{page}", GuestMemory.PageDigest(page, _machine.Memory.Page(page))));
-        _events.Enqueue(new SelfChecked(Now, page < 0, components));
+        if (_machine is not { } machine) return;
+        machine.ComputeDigest();
+        List<int> pages = machine.Memory.FindCorruptedPages(0, machine.Memory.PageCount, ComponentDigest.MaxCorruptedPages);
+        _events.Enqueue(new SelfChecked(Now, pages.Count == 0, [.. ComponentDigests(), .. DigestsOf(machine.Memory, pages)]));
     }
+
+    private static IEnumerable<ComponentDigest> DigestsOf(GuestMemory memory, IEnumerable<int> pages) =>
+        pages.Select(page => ComponentDigest.OfCorruptedPage(page, GuestMemory.PageDigest(page, memory.Page(page))));
 
     private ImmutableArray<ComponentDigest> ComponentDigests() =>
         [.. _machine!.ComputeComponentDigests().Select(part => new ComponentDigest(part.Key, part.Value))];
@@ -252,7 +253,8 @@ public sealed partial class LockstepCoordinatorActor
     private void AcceptOwnMemory()
     {
         if (_machine is null) return;
-        for (int page = _machine.Memory.FindCorruptedPage(); page >= 0; page = _machine.Memory.FindCorruptedPage())
+        _machine.ComputeDigest();
+        foreach (int page in _machine.Memory.FindCorruptedPages(0, _machine.Memory.PageCount, int.MaxValue))
             _machine.Memory.WritePage(page, _machine.Memory.Page(page).ToArray());
     }
 

@@ -158,6 +158,7 @@ public sealed partial class LockstepCoordinatorActor
         SlowDown();
         Drain();
         ContinueStream();
+        if (_isScrubDue) ScrubMemory();
         QueueRound();
     }
 

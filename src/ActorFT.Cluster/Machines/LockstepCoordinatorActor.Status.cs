@@ -165,15 +165,15 @@ public sealed partial class LockstepCoordinatorActor
         string kind = string.Concat(fault.Kind.ToString().Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "-") + char.ToLowerInvariant(c) : c.ToString()));
         FaultSeverity severity = fault.Kind switch
         {
-            ProtocolFaultKind.Divergence or ProtocolFaultKind.PeerLeftOut or ProtocolFaultKind.TransferFailed => FaultSeverity.Error,
-            ProtocolFaultKind.ArbiterUnreachable or ProtocolFaultKind.CannotBoot or ProtocolFaultKind.ActingWithoutArbiter => FaultSeverity.Critical,
+            ProtocolFaultKind.Divergence or ProtocolFaultKind.MemoryChanged or ProtocolFaultKind.PeerLeftOut or ProtocolFaultKind.TransferFailed => FaultSeverity.Error,
+            ProtocolFaultKind.ArbiterUnreachable or ProtocolFaultKind.CannotBoot or ProtocolFaultKind.ActingWithoutArbiter or ProtocolFaultKind.MemoryCorrupt => FaultSeverity.Critical,
             _ => FaultSeverity.Warning,
         };
         string[] evidence = [$"term {fault.Term}, round {fault.Round}",
             .. fault.Own.IsDefaultOrEmpty ? [] : fault.Own.Select(part => $"own {part.Component} {part.Digest}"),
             .. fault.Peer.IsDefaultOrEmpty ? [] : fault.Peer.Select(part => $"peer {part.Component} {part.Digest}")];
         _options.Faults.Tell(new FaultProtocol.Report(kind, severity, _options.Identity.Machine, "lockstep", fault.Message, "", evidence), Self);
-        if (fault.Kind == ProtocolFaultKind.Divergence) DivergenceDump.Write(_options.DataDirectory, fault);
+        if (fault.Kind is ProtocolFaultKind.Divergence or ProtocolFaultKind.MemoryChanged or ProtocolFaultKind.MemoryCorrupt) DivergenceDump.Write(_options.DataDirectory, kind, fault);
     }
 
     private void Report(string kind, FaultSeverity severity, string component, string message) =>

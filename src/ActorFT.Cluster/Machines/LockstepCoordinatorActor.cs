@@ -1,5 +1,6 @@
 using ActorFT.Cluster.Messages;
 using ActorFT.Lockstep.Protocol;
+using ActorFT.Machine.Memory;
 using Akka.Actor;
 
 namespace ActorFT.Cluster.Machines;
@@ -41,6 +42,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         _options = options;
         _parts = parts;
         _protocol = new ReplicaProtocol(options.Identity, options.Settings);
+        _scrub = new MemoryScrub(options.MemoryScrubBytesPerSecond);
     }
 
     /// <summary>How to create one.</summary>
@@ -169,6 +171,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         NoteProtection();
         NoteWaiting();
         ContinueStream();
+        ScrubMemory();
         TryRun();
     }
 

@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Lockstep.Records;
+using ActorFT.Lockstep.Terms;
 using ActorFT.Machine.IO;
 using ActorFT.Machine.State;
 
@@ -21,6 +23,7 @@ internal sealed partial class FollowerRole
     private Digest _digest;
     private FollowerDiverged? _divergence;
     private bool _isChecking;
+    private ImmutableArray<ComponentDigest> _changedPages; // default: none known
     private ulong _checkingRound;
 
     private void ExecuteNext()
@@ -105,11 +108,34 @@ internal sealed partial class FollowerRole
 
     private void OnSelfChecked(SelfChecked check)
     {
-        if (!_isChecking && check.IsSound || _divergence is not null) return;
-        if (!_isChecking) _checkingRound = _executedRound;
+        if (_divergence is not null) return;
+        if (!_isChecking)
+        {
+            if (!check.IsSound) OnOwnMemoryChanged(check);
+            return;
+        }
         _isChecking = false;
         _divergence = new FollowerDiverged(_stream, _checkingRound, check.IsSound, check.Components);
+        if (!check.IsSound) Context.NoteChangedMemory(_checkingRound, check.Components);
         if (check.IsSound) Claims.Persist(Claims.KnownTerm + 1); // the leader may give the lead to this replica
+        SendDivergence();
+    }
+
+    // Nothing differs so far, so there is no hurry: without an arbiter to let the leader go on alone, the machine would stand still.
+    private void OnOwnMemoryChanged(SelfChecked check)
+    {
+        if (_promotion is not null) return; // found again when it leads
+        // Pages only: digests of components would be compared with the leader's of another round.
+        ImmutableArray<ComponentDigest> pages = [.. check.Components.Where(part => part.IsOfCorruptedPage)];
+        if (_changedPages.IsDefault) Context.NoteChangedMemory(_executedRound, pages);
+        _changedPages = pages;
+        Claims.Query();
+    }
+
+    public override void OnArbiterAnswered(ArbiterReply reply)
+    {
+        if (_changedPages.IsDefault || _isChecking || _divergence is not null || _promotion is not null) return;
+        _divergence = new FollowerDiverged(_stream, _executedRound, IsSound: false, _changedPages);
         SendDivergence();
     }
 

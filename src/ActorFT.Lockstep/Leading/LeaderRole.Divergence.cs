@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
+using ActorFT.Lockstep.Terms;
 
 namespace ActorFT.Lockstep.Leading;
 
@@ -46,14 +47,10 @@ internal sealed partial class LeaderRole
     {
         if (_divergence is null)
         {
-            if (check.IsSound) return;
-            if (!IsDuplex)
-            {
-                AcceptMemory(check);
-                return;
-            }
-            _divergence = new Divergence(_open.NextRound, Context.NowNs) { IsPeerSound = true }; // unasked: this one is known to be faulty
+            if (!check.IsSound) OnOwnMemoryChanged(check);
+            return;
         }
+        if (!check.IsSound) Context.NoteChangedMemory(_divergence.Round, check.Components);
         _divergence.IsSelfSound = check.IsSound;
         // Of the same round as the follower's if they were kept; else of now, which still tells what the check found.
         if (_divergence.Own.IsEmpty) _divergence.Own = check.Components;
@@ -61,11 +58,41 @@ internal sealed partial class LeaderRole
         DecideDivergence();
     }
 
+    /// <summary>A lead that could not be given away is tried to be given away again after so many times the time it took: rounds stand still meanwhile.</summary>
+    private const ulong HurtAgainFactor = 5;
+
+    private bool _isHurt; // memory of this replica changed where nothing shows it yet: the peer shall lead, and this one goes
+    private ulong _hurtAgainNs;
+
+    // Nothing differs so far, so that there is time to hand over in order, and no hurry to stand still without an arbiter. What the guest
+    // comes upon meanwhile differs by then, and is a divergence.
+    private void OnOwnMemoryChanged(SelfChecked check)
+    {
+        if (_stream is not { CarriesRecords: true })
+        {
+            AcceptMemory(check);
+            return;
+        }
+        // Not in lockstep: the peer has what was written, and is being taken in or left out. This is found again when that is decided.
+        if (!IsDuplex || _handOver != HandOverStep.None || Context.NowNs < _hurtAgainNs) return;
+        if (!_isHurt) Context.NoteChangedMemory(_open.NextRound, check.Components);
+        _isHurt = true;
+        Claims.Query();
+    }
+
+    public override void OnArbiterAnswered(ArbiterReply reply)
+    {
+        if (!_isHurt || _handOver != HandOverStep.None || !IsDuplex || _divergence is not null || Claims.IsOpen) return;
+        BeginHandOver();
+        Advance();
+    }
+
     // There is nothing better: going on beats stopping, and being copied beats staying alone with it.
     private void AcceptMemory(SelfChecked check)
     {
+        string pages = ComponentDigest.DescribePages(check.Components);
         Context.Fault(ProtocolFaultKind.MemoryCorrupt,
-            $"{Context.Self.Server} runs the only copy of machine {Context.Machine}, and its memory changed without being written; it goes on as it is.",
+            $"{Context.Self.Server} runs the only copy of machine {Context.Machine}, and its memory changed without being written{(pages.Length == 0 ? "" : $" ({pages})")}; it goes on as it is.",
             _open.NextRound, check.Components, []);
         Context.Emit(new AcceptMemory());
     }
@@ -86,7 +113,8 @@ internal sealed partial class LeaderRole
         bool followerGoes = isEvident ? isSelfSound : Settings.OnDivergence == DivergencePolicy.IsolateFollower;
         bool leaderGoes = isEvident ? !isSelfSound : Settings.OnDivergence == DivergencePolicy.IsolateLeader;
         string verdict = followerGoes ? $"{_stream!.Peer.Server} is isolated" : leaderGoes ? $"{Context.Self.Server} is isolated" : "the machine stands still until an operator decides";
-        string why = isEvident ? "its self-check found it faulty" : isSelfSound ? "both self-checks found nothing, so policy decides" : "both self-checks found faults, so policy decides";
+        string pages = ComponentDigest.DescribePages(isSelfSound ? divergence.Peer : divergence.Own);
+        string why = isEvident ? $"its self-check found it faulty{(pages.Length == 0 ? "" : $": {pages}")}" : isSelfSound ? "both self-checks found nothing, so policy decides" : "both self-checks found faults, so policy decides";
         Context.Fault(ProtocolFaultKind.Divergence, $"The replicas of machine {Context.Machine} differ before round {divergence.Round}: {verdict} ({why}).",
             divergence.Round, divergence.Own, divergence.Peer);
         if (followerGoes) DropByPolicy("its execution diverged");

@@ -12,6 +12,7 @@ namespace ActorFT.Lockstep.Leading;
 ///                    | peer suspected, too long: rounds go on    |                     | refused: as any configuration
 ///                    +-------------------------------------------+
 /// </code>
+/// A leader whose memory changed hands over as well; then it does not follow, but is rebuilt.
 /// </summary>
 internal sealed partial class LeaderRole
 {
@@ -64,7 +65,8 @@ internal sealed partial class LeaderRole
             BeginClose(forceDigest: true);
             return;
         }
-        if (_stream!.Window!.ExecutedRound != _open.NextRound || !_gate.IsEmpty || _leftRound != _open.NextRound) return;
+        // All that was let go has left. A last record without outputs may have no digest: then it is never verified, and holds nothing up.
+        if (_stream!.Window!.ExecutedRound != _open.NextRound || !_gate.IsEmpty || _leftRound != _letGoRound) return;
         _handOver = HandOverStep.Preparing;
         SendPrepare();
     }
@@ -76,7 +78,10 @@ internal sealed partial class LeaderRole
         Context.Send(new HandOverPrepare(_stream!.Id, Proposed, _open.NextRound));
     }
 
-    private Configuration Proposed => new(_configuration.Term + 1, _stream!.Peer, Context.Self);
+    private Configuration Proposed => new(_configuration.Term + 1, _stream!.Peer, FormerLeader);
+
+    // Its memory is no state to follow with: it is rebuilt.
+    private Member? FormerLeader => _isHurt ? null : Context.Self;
 
     private void OnHandOverReady(HandOverReady ready)
     {
@@ -93,6 +98,7 @@ internal sealed partial class LeaderRole
         // Once claimed, only the arbiter's answer ends it: until then no round may run.
         if (_handOver == HandOverStep.None || _handOver == HandOverStep.Claiming && _stream is not null) return;
         _handOver = HandOverStep.None;
+        if (_isHurt) (_isHurt, _hurtAgainNs) = (false, Context.NowNs + HurtAgainFactor * Settings.HandOverTimeoutNs);
         if (Context.IsLeaving) Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} cannot leave: handing machine {Context.Machine} over failed.");
         Context.IsLeaving = false;
     }

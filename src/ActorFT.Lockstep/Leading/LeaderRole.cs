@@ -288,7 +288,7 @@ internal sealed partial class LeaderRole : ReplicaRole
     private (Member Leader, Member? Follower) Desired()
     {
         if (_yields) return (_stream!.Peer, null);
-        if (_handOver == HandOverStep.Claiming && _drop is null) return (_stream!.Peer, Context.Self);
+        if (_handOver == HandOverStep.Claiming && _drop is null) return (_stream!.Peer, FormerLeader);
         return (Context.Self, _stream is { MayBeMember: true } && _drop is null ? _stream.Peer : null);
     }
 
@@ -326,7 +326,7 @@ internal sealed partial class LeaderRole : ReplicaRole
         if (_stream is not { } stream) return;
         Context.Emit(new StopStreaming(stream.Id));
         Context.Send(new StreamEnded(stream.Id, reason));
-        (_stream, _sureSinceNs) = (null, null);
+        (_stream, _sureSinceNs, _isHurt) = (null, null, false);
         _questions.Clear();
         (_drop, _isDropByPolicy, _isIsolation, _divergence, _yields, _digestAsked, _closesSoon) = (null, false, false, null, false, false, false);
         _open = new RecordBuilder(_open.NextRound, Context.Clock.LastNs);

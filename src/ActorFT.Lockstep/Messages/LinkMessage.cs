@@ -171,7 +171,26 @@ public sealed record FollowerDiverged(StreamId Stream, ulong Round, bool IsSound
 /// <summary>The digest of one component of the machine.</summary>
 /// <param name="Component">Its name, such as "vcpu-0" or "memory".</param>
 /// <param name="Digest">Its digest.</param>
-public sealed record ComponentDigest(string Component, Digest Digest);
+public sealed record ComponentDigest(string Component, Digest Digest)
+{
+    /// <summary>Pages that a self-check names, at most: a memory module that fails has thousands.</summary>
+    public const int MaxCorruptedPages = 16;
+
+    private const string PagePrefix = "memory-page-";
+
+    /// <summary>A page that does not hold what was written, with the digest of what it holds.</summary>
+    public static ComponentDigest OfCorruptedPage(int page, Digest digest) => new($"{PagePrefix}{page}", digest);
+
+    /// <summary>Whether it is of a page that does not hold what was written.</summary>
+    public bool IsOfCorruptedPage => Component.StartsWith(PagePrefix, StringComparison.Ordinal);
+
+    /// <summary>The corrupted pages among components, for people: ", memory page 7 …"; empty for none.</summary>
+    internal static string DescribePages(ImmutableArray<ComponentDigest> components)
+    {
+        string[] pages = [.. components.Where(part => part.IsOfCorruptedPage).Select(part => part.Component[PagePrefix.Length..])];
+        return pages.Length == 0 ? "" : $"memory page{(pages.Length == 1 ? "" : "s")} {string.Join(", ", pages)}{(pages.Length == MaxCorruptedPages ? " and perhaps more" : "")}";
+    }
+}
 
 /// <summary>Leader: I have stopped; you have all; will you lead?</summary>
 /// <param name="Stream">The stream.</param>

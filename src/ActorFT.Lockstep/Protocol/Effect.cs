@@ -161,6 +161,8 @@ public enum ProtocolFaultKind : byte
     PeerRefused = 10,
     /// <summary>The only copy of the machine has memory that changed without being written.</summary>
     MemoryCorrupt = 11,
+    /// <summary>Memory of this replica changed without being written, and there is another one.</summary>
+    MemoryChanged = 12,
 }
 
 /// <summary>A fault that the protocol noticed.</summary>

@@ -97,11 +97,12 @@ public sealed record FlushDone(ulong NowNs, FlushId Flush) : ProtocolEvent(NowNs
 
 /// <summary>
 /// A self-check is done: every page's hash against the one kept since it was last written, and whatever else the host knows
-/// (machine checks). May come unasked.
+/// (machine checks). May come unasked, from the shell's slow look at all memory (<see cref="Machine.Memory.MemoryScrub"/>): then it is not sound, and
+/// comes again, a second later or more, for as long as it is found.
 /// </summary>
 /// <param name="NowNs">The clock.</param>
 /// <param name="IsSound">False: this replica is known to be faulty.</param>
-/// <param name="Components">The digest by component.</param>
+/// <param name="Components">The digest by component, and pages that do not hold what was written (<see cref="ComponentDigest.OfCorruptedPage"/>).</param>
 public sealed record SelfChecked(ulong NowNs, bool IsSound, ImmutableArray<ComponentDigest> Components) : ProtocolEvent(NowNs);
 
 /// <summary>

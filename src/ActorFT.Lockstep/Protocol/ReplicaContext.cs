@@ -83,6 +83,14 @@ internal sealed class ReplicaContext
     public void Fault(ProtocolFaultKind kind, string message, ulong round, ImmutableArray<ComponentDigest> own, ImmutableArray<ComponentDigest> peer) =>
         Emit(new RaiseFault(new ProtocolFault(kind, message, Claims.KnownTerm, round, own, peer)));
 
+    /// <summary>A self-check found memory of this replica that changed without being written.</summary>
+    public void NoteChangedMemory(ulong round, ImmutableArray<ComponentDigest> components)
+    {
+        string pages = ComponentDigest.DescribePages(components);
+        Fault(ProtocolFaultKind.MemoryChanged, $"Memory of {Self.Server} changed without being written{(pages.Length == 0 ? "" : $": {pages} of machine {Machine}")}.",
+            round, [.. components.Where(part => part.IsOfCorruptedPage)], []);
+    }
+
     /// <summary>Changes the role. The old role's code returns at once after this.</summary>
     public void Become(ReplicaRole role)
     {

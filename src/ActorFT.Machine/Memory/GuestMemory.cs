@@ -195,17 +195,27 @@ public sealed unsafe class GuestMemory : IDisposable
     }
 
     /// <summary>
-    /// Compares every page with the digest part kept since it was last hashed: finds memory that changed without being
-    /// written, as a flipped bit does. Costs a hash of all touched memory.
+    /// Compares pages with the digest part kept since they were last hashed: finds memory that changed without being written, as a
+    /// flipped bit does. Costs a hash of the touched pages among them.
     /// </summary>
-    /// <returns>The first such page's index, or -1.</returns>
-    public int FindCorruptedPage()
+    /// <param name="first">Where to begin.</param>
+    /// <param name="count">How many pages to compare.</param>
+    /// <param name="most">How many to find.</param>
+    /// <returns>The first such pages' indexes, ascending.</returns>
+    public List<int> FindCorruptedPages(int first, int count, int most)
     {
-        ComputeDigest();
-        for (int page = 0; page < PageCount; page++)
-            if ((Flags[page] & PageFlags.Touched) != 0 && PageDigest(page, Page(page)) != _pageDigests[page]) return page;
-        return -1;
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        List<int> corrupted = [];
+        for (int page = first; page < PageCount && page - first < count && corrupted.Count < most; page++)
+            if (IsCorrupted(page)) corrupted.Add(page);
+        return corrupted;
     }
+
+    /// <summary>Whether a page changed without being written. Not known of one that was written since it was last hashed.</summary>
+    public bool IsCorrupted(int pageIndex) => IsKept(pageIndex) && PageDigest(pageIndex, Page(pageIndex)) != _pageDigests[pageIndex];
+
+    /// <summary>Whether the page's kept digest part is that of its content: it was written, and hashed since.</summary>
+    internal bool IsKept(int pageIndex) => (Flags[pageIndex] & (PageFlags.Touched | PageFlags.DigestDirty)) == PageFlags.Touched;
 
     /// <summary>
     /// The part of one page in the digest of memory: a hash of its content seeded with its index, and zero for a page of

@@ -74,6 +74,7 @@ public sealed class NodeConfigReaderTests
         NodeConfig documented = NodeConfigReader.Parse(reference + "\n" + Server(), File);
         Assert.Equal(defaults.Lockstep, documented.Lockstep);
         Assert.Equal(defaults.ResyncBytesPerSecond, documented.ResyncBytesPerSecond);
+        Assert.Equal(defaults.MemoryScrubBytesPerSecond, documented.MemoryScrubBytesPerSecond);
         Assert.Equal(defaults.StatusInterval, documented.StatusInterval);
         Assert.Equal(defaults.Disks with { Worker = documented.Disks.Worker }, documented.Disks);
         Assert.Equal(defaults.Disks.Worker.StallDeadline, documented.Disks.Worker.StallDeadline);
@@ -83,7 +84,7 @@ public sealed class NodeConfigReaderTests
         // Every key that the reader knows is documented.
         Akka.Configuration.Config lockstep = NodeRuntime.ReferenceConfig.GetConfig("actorft.lockstep");
         string[] keys = ["commit", "flush", "on-divergence", "on-no-arbiter", "max-record", "digest-interval", "heartbeat", "silence", "link-down-grace", "lag-limit",
-            "slow-follower", "max-isolations", "isolation-window", "reprotect-delay", "first-boot-wait", "resync-rate"];
+            "slow-follower", "max-isolations", "isolation-window", "reprotect-delay", "first-boot-wait", "resync-rate", "memory-scrub-rate"];
         Assert.All(keys, key => Assert.True(lockstep.HasPath(key), $"actorft.lockstep.{key} is not in reference.conf"));
     }
 

@@ -11,8 +11,9 @@ public sealed class PolicyTests(ITestOutputHelper output)
 {
     private const double BoundSeconds = 120;
 
+    // The bit is in a page that the guest leaves alone: no digest shows it. Each server looks at all memory again and again.
     [Fact, Trait("Category", "Drill")]
-    public void FlippedBit_InEitherReplica_IsFound_DumpedByComponent_AndTheSoundOneGoesOn()
+    public void FlippedBit_InEitherReplica_IsFound_DumpedByPage_AndTheSoundOneGoesOn()
     {
         using Pair pair = new Pair(2, "actorft.run=counter", "commit = verified").StartAll();
         CounterObserver counter = new(pair);
@@ -22,26 +23,33 @@ public sealed class PolicyTests(ITestOutputHelper output)
         {
             string hurt = hurtsLeader ? leader : Pair.Other(leader), sound = Pair.Other(hurt);
             (int, int) before = pair.ProtectedCounts;
-            int told = pair.CountOf(sound, "divergence") + pair.CountOf(hurt, "divergence");
+            int told = pair.CountOf(hurt, "memory-changed"), dumped = Dumps(pair, hurt).Length;
+            long began = System.Diagnostics.Stopwatch.GetTimestamp();
             (int code, string said) = pair.Operate(hurt, "fault", "inject", "memory", "--server", hurt);
             Assert.True(code == 0, said);
-            counter.Read(leader);
             pair.WaitUntilProtectedBy(sound, before); // the self-check knows which of the two was hurt
-            Assert.True(pair.CountOf(sound, "divergence") + pair.CountOf(hurt, "divergence") > told, pair.Describe());
+            counter.Read(leader);
+            output.WriteLine($"{(hurtsLeader ? "leader" : "follower")} {hurt} hurt: whole again, led by {sound}, after {System.Diagnostics.Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s");
+            Assert.True(pair.CountOf(hurt, "memory-changed") > told, pair.Describe());
+            string[] dumps = Dumps(pair, hurt);
+            output.WriteLine(string.Join("\n", dumps));
+            Assert.True(dumps.Length > dumped, $"{hurt} dumped nothing; {pair.Describe()}");
+            Assert.All(dumps, dump => Assert.Matches(@"(?m)^own memory-page-\d+ [0-9a-f]{32}\s*$", dump));
             leader = sound;
             counter.WaitUntilItRises(leader);
         }
 
-        // Both sides' digests of the same round: memory differs and nothing else, and whoever was hurt names the page.
-        string[] dumps = [.. Directory.GetFiles(pair.Folder, "divergence-*.txt", SearchOption.AllDirectories).Select(File.ReadAllText)];
-        output.WriteLine(string.Join("\n", dumps));
-        Assert.Equal(2, dumps.Count(dump =>
+        // Where both sides' digests of one round are known, memory differs and nothing else.
+        foreach (string dump in Directory.GetFiles(pair.Folder, "divergence-*.txt", SearchOption.AllDirectories).Select(File.ReadAllText))
         {
+            output.WriteLine(dump);
             Dictionary<string, string> own = Digests(dump, "own"), peer = Digests(dump, "peer");
-            return own.Count > 3 && own.Keys.Where(peer.ContainsKey).Where(part => own[part] != peer[part]).SequenceEqual(["memory"])
-                && own.Keys.Concat(peer.Keys).Any(part => part.StartsWith("memory-page-", StringComparison.Ordinal));
-        }));
+            Assert.All(own.Keys.Where(peer.ContainsKey).Where(part => own[part] != peer[part]), part => Assert.Equal("memory", part));
+        }
     }
+
+    private static string[] Dumps(Pair pair, string server) =>
+        [.. Directory.GetFiles(pair.Folder, "memory-changed-*.txt", SearchOption.AllDirectories).Where(path => path.Contains(server, StringComparison.Ordinal)).Select(File.ReadAllText)];
 
     [Fact, Trait("Category", "Drill")]
     public void SlowFollower_SlowsTheLeaderFirst_AndIsLeftOutWhenItStaysSlow_AndTakenInAgain()

@@ -177,6 +177,91 @@ public class ReplicaProtocolTests
         Assert.Single(replica.Performed);
     }
 
+    private static readonly ComponentDigest s_page = ComponentDigest.OfCorruptedPage(77, new Digest(5, 6));
+
+    [Fact]
+    public void LeaderWhoseMemoryChanged_AsksForTheArbiter_ThenHandsOverInOrder_AndGoes()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replica.Pass(200);
+        replica.Hear(replica.Progress(0));
+        replica.Effects.Clear();
+        replica.Step(new SelfChecked(replica.Now, IsSound: false, [new ComponentDigest("vcpu-0", new Digest(1, 1)), s_page]));
+        ProtocolFault fault = Assert.Single(replica.Faults);
+        Assert.Equal(ProtocolFaultKind.MemoryChanged, fault.Kind);
+        Assert.Contains("Memory of server-a changed without being written: memory page 77 of machine web", fault.Message);
+        Assert.Equal(s_page, Assert.Single(fault.Own));
+        Assert.IsType<ArbiterQuery>(Assert.Single(replica.Effects.OfType<AskArbiter>()).Request); // before a claim
+
+        // Without an arbiter a claim would stop the machine; nothing differs so far, so it goes on. Told again, it is not a second fault.
+        replica.Step(new SelfChecked(replica.Now, IsSound: false, [s_page]));
+        Assert.DoesNotContain(replica.Effects, effect => effect is SetPace { Percent: 0 });
+        Assert.Single(replica.Faults);
+
+        replica.Answer(new Configuration(2, replica.Self, ScriptedReplica.Peer));
+        Assert.Contains(replica.Effects, effect => effect is SetPace { Percent: 0 });
+        replica.Pass(2);
+        HandOverPrepare prepare = replica.Sent.OfType<HandOverPrepare>().Last();
+        Assert.Equal(new Configuration(3, ScriptedReplica.Peer, null), prepare.Proposed); // it does not follow with such memory
+        replica.Hear(new HandOverReady(prepare.Stream, 3));
+        Assert.Equal(prepare.Proposed, Assert.Single(replica.Effects.OfType<AskArbiter>().Select(ask => ask.Request).OfType<ArbiterClaim>()).Wanted);
+        replica.Answer(prepare.Proposed);
+        Assert.Single(replica.Effects.OfType<Fence>());
+        Assert.Equal(ReplicaRoleName.Joining, replica.Status.Role);
+    }
+
+    // The last record closed by its age, without a digest: nothing in it waits to be verified, and nothing more will be.
+    [Fact]
+    public void HandOver_InVerified_AfterARecordWithoutADigest_IsNotHeldUp()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings { Commit = CommitMode.Verified }).BootDuplex(CommitMode.Verified);
+        replica.Run();
+        replica.Pass(6);
+        Assert.Null(Assert.Single(replica.Sent.OfType<RecordSent>()).Record.DigestAtEnd);
+        replica.Hear(replica.Progress(1));
+        replica.Step(new HandOverRequested(replica.Now));
+        replica.Pass(2);
+        Assert.Single(replica.Sent.OfType<HandOverPrepare>());
+    }
+
+    [Fact]
+    public void LeaderWhoseMemoryChanged_Alone_GoesOnWithIt_AndSaysSo()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).Boot();
+        replica.Step(new SelfChecked(replica.Now, IsSound: false, [s_page]));
+        Assert.Equal(ProtocolFaultKind.MemoryCorrupt, Assert.Single(replica.Faults).Kind);
+        Assert.Contains("memory page 77", Assert.Single(replica.Faults).Message);
+        Assert.Single(replica.Effects.OfType<AcceptMemory>());
+    }
+
+    [Fact]
+    public void FollowerWhoseMemoryChanged_TellsTheLeader_OnceAnArbiterIsThereToLetItGoOnAlone()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).Follow();
+        replica.Pass(200);
+        replica.Hear(replica.Beat(probe: 1));
+        replica.Effects.Clear();
+        replica.Step(new SelfChecked(replica.Now, IsSound: false, [new ComponentDigest("vcpu-0", new Digest(1, 1)), s_page]));
+        Assert.Equal(ProtocolFaultKind.MemoryChanged, Assert.Single(replica.Faults).Kind);
+        Assert.Empty(replica.Sent.OfType<FollowerDiverged>());
+        replica.Answer(new Configuration(2, ScriptedReplica.Peer, replica.Self));
+        FollowerDiverged told = Assert.Single(replica.Sent.OfType<FollowerDiverged>());
+        Assert.False(told.IsSound);
+        Assert.Equal(s_page, Assert.Single(told.Components)); // digests of components would be of another round than the leader's
+    }
+
+    [Fact]
+    public void LeaderOfAFollowerWhoseMemoryChanged_LeavesItOut_AndNamesThePage()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replica.Hear(new FollowerDiverged(replica.Stream, 0, IsSound: false, [s_page]));
+        replica.Step(new SelfChecked(replica.Now, IsSound: true, []));
+        ProtocolFault fault = Assert.Single(replica.Faults);
+        Assert.Equal(ProtocolFaultKind.Divergence, fault.Kind);
+        Assert.Contains("server-b is isolated (its self-check found it faulty: memory page 77)", fault.Message);
+        Assert.Equal(new Configuration(3, replica.Self, null), replica.Effects.OfType<AskArbiter>().Select(ask => ask.Request).OfType<ArbiterClaim>().Last().Wanted);
+    }
+
     [Fact]
     public void Transfer_ThatMovesForLongerThanTheStallTime_GoesOn_AndOneThatStandsStillBeginsAnew()
     {

@@ -70,11 +70,11 @@ internal sealed class ScriptedReplica
     }
 
     /// <summary>Boots and takes the peer in: duplex in term 2, stream (1, 1).</summary>
-    public ScriptedReplica BootDuplex()
+    public ScriptedReplica BootDuplex(CommitMode commit = CommitMode.Received)
     {
         Boot();
         Step(new LinkUp(Now, 0));
-        Hear(PeerHello);
+        Hear(PeerHello with { Commit = commit });
         StreamId stream = Stream;
         Hear(new JoinReady(stream));
         Step(new StatePassSent(Now, stream, 0, 3, 0));

@@ -13,21 +13,28 @@ namespace ActorFT.Simulation.Toy;
 /// </summary>
 internal sealed class ToyMachine
 {
-    public const int PageCount = 6, WordsPerPage = 8, DiskBlocks = 8, BlockBytes = 512, HeadBytes = 24;
+    /// <summary>Pages that the guest uses, and those behind them that it wrote at power-on and leaves alone.</summary>
+    public const int PageCount = 6, ColdPageCount = 3;
+
+    public const int WordsPerPage = 8, DiskBlocks = 8, BlockBytes = 512, HeadBytes = 24;
     private const ulong TimerNs = 12_000_000;
 
-    private readonly ulong[] _memory = new ulong[PageCount * WordsPerPage];
-    private readonly ulong[] _pageSums = new ulong[PageCount]; // kept along with writes: what a self-check compares with
-    private readonly bool[] _dirty = new bool[PageCount];
+    private const int AllPages = PageCount + ColdPageCount;
+
+    private readonly ulong[] _memory = new ulong[AllPages * WordsPerPage];
+    private readonly ulong[] _pageSums = new ulong[AllPages]; // kept along with writes: what a self-check compares with
+    private readonly bool[] _dirty = new bool[AllPages];
     private readonly SortedDictionary<ulong, BlockRequested> _pending = [];
     private ulong _nextRequest = 1, _served, _entropyRequest;
+    private int _scrubbed;
 
     public ToyMachine(ulong life)
     {
         Life = life;
         Accumulator = Mix(life, 77);
         Array.Fill(_dirty, true);
-        for (int page = 0; page < PageCount; page++) _pageSums[page] = ActualSum(page);
+        for (int word = PageCount * WordsPerPage; word < _memory.Length; word++) _memory[word] = Mix(life, (ulong)word);
+        for (int page = 0; page < AllPages; page++) _pageSums[page] = ActualSum(page);
     }
 
     public ulong Life { get; private set; }
@@ -144,7 +151,7 @@ internal sealed class ToyMachine
     /// <summary>Takes memory as it is for right.</summary>
     public void AcceptMemory()
     {
-        for (int page = 0; page < PageCount; page++) _pageSums[page] = ActualSum(page);
+        for (int page = 0; page < AllPages; page++) _pageSums[page] = ActualSum(page);
     }
 
     /// <summary>Whether memory is what was written to it.</summary>
@@ -152,9 +159,19 @@ internal sealed class ToyMachine
     {
         get
         {
-            for (int page = 0; page < PageCount; page++) if (_pageSums[page] != ActualSum(page)) return false;
+            for (int page = 0; page < AllPages; page++) if (IsCorrupted(page)) return false;
             return true;
         }
+    }
+
+    /// <summary>Whether a page is not what was written to it.</summary>
+    public bool IsCorrupted(int page) => _pageSums[page] != ActualSum(page);
+
+    /// <summary>Looks at one more page; gives it when it is not what was written to it, else -1.</summary>
+    public int Scrub()
+    {
+        _scrubbed = (_scrubbed + 1) % AllPages;
+        return IsCorrupted(_scrubbed) ? _scrubbed : -1;
     }
 
     /// <summary>Costs what changed, as the real one's: it does not see a flip before the flipped word is used.</summary>
@@ -187,7 +204,7 @@ internal sealed class ToyMachine
     public List<int> TakeDirty()
     {
         var pages = new List<int>();
-        for (int page = 0; page < PageCount; page++) if (_dirty[page]) pages.Add(page);
+        for (int page = 0; page < AllPages; page++) if (_dirty[page]) pages.Add(page);
         Array.Fill(_dirty, false);
         return pages;
     }

@@ -26,6 +26,7 @@ internal enum FaultKind
     ArbiterLossy,
     SlowPeer,
     BitFlip,
+    ColdBitFlip,
     HandOver,
     Leave,
     IsolatePeer,
@@ -129,7 +130,8 @@ internal sealed class SimFaults(SimWorld world)
                 sick.SlowFactor = world.Random.Between(20, 400);
                 Undo(lasting, () => sick.SlowFactor = 1);
                 return true;
-            case FaultKind.BitFlip: return Flip();
+            case FaultKind.BitFlip: return Flip(isCold: false);
+            case FaultKind.ColdBitFlip: return Flip(isCold: true);
             case FaultKind.HandOver: return Tell(process => process.IsDuplex && process.IsLeading, now => new HandOverRequested(now));
             case FaultKind.Leave: return Tell(process => process.IsDuplex && world.Random.Chance(0.5), now => new LeaveRequested(now));
             case FaultKind.IsolatePeer:
@@ -192,13 +194,21 @@ internal sealed class SimFaults(SimWorld world)
     }
 
     // Only in lockstep, and one at a time: alone, or with both replicas hurt, nobody could know.
-    private bool Flip()
+    private bool Flip(bool isCold)
     {
         if (world.IsAnyTainted || !world.IsDuplex) return false;
         SimProcess process = AnyServer.Process!;
         if (process.Machine is null) return false;
-        process.IsTainted = world.WasAnyTainted = true;
-        process.Machine.Flip(world.Random.Below(Toy.ToyMachine.PageCount * Toy.ToyMachine.WordsPerPage), world.Random.Below(64));
+        process.IsTainted = true;
+        int words = Toy.ToyMachine.WordsPerPage, hot = Toy.ToyMachine.PageCount * words;
+        // What the guest leaves alone changes nothing that it says: every rule holds for it as ever, and only a look at all memory finds it.
+        if (isCold)
+        {
+            process.Machine.Flip(hot + world.Random.Below(Toy.ToyMachine.ColdPageCount * words), world.Random.Below(64));
+            return true;
+        }
+        world.WasAnyTainted = true;
+        process.Machine.Flip(world.Random.Below(hot), world.Random.Below(64));
         return true;
     }
 

@@ -15,6 +15,9 @@ internal sealed record SimOptions
     public PlantedBug Bug => Settings.Bug;
     public ulong TickNs { get; init; } = 5 * Ms;
 
+    /// <summary>Whether each replica looks at a page of its memory with each tick.</summary>
+    public bool ScrubsMemory { get; init; } = true;
+
     /// <summary>After the last fault the pair must be duplex within this: a few claim, transfer and re-protection times.</summary>
     public ulong LivenessBoundNs { get; init; } = 8000 * Ms;
 

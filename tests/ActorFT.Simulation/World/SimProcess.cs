@@ -75,6 +75,7 @@ internal sealed partial class SimProcess
     {
         if (IsDead) return;
         Deliver(now => new TimerTick(now));
+        Scrub();
         World.After(World.Options.TickNs, Tick);
     }
 
@@ -213,6 +214,14 @@ internal sealed partial class SimProcess
         Feed(new SelfChecked(LocalNow, isSound, [new ComponentDigest("memory", Machine.ComputeDigest())]));
     }
 
+    // A slow look at all memory, as the product's: unasked.
+    private void Scrub()
+    {
+        if (IsDead || IsHung || !HasState || !World.Options.ScrubsMemory || Machine!.Scrub() < 0) return;
+        World.Count("scrub found a flipped bit");
+        Feed(new SelfChecked(LocalNow, IsSound: false, [new ComponentDigest("memory", Machine.ComputeDigest())]));
+    }
+
     private void Boot()
     {
         foreach (Checkers.Checker checker in World.Checkers) checker.OnBoot(this);
@@ -247,6 +256,7 @@ internal sealed partial class SimProcess
     private void BeFenced(string reason)
     {
         foreach (Checkers.Checker checker in World.Checkers) checker.OnFence(this, reason);
+        World.Count(IsTainted ? "fenced while hurt" : "fenced while sound");
         (IsLeading, _isFollowing, LeadsIn, Machine) = (false, false, null, null);
         _roundGeneration++;
         _isRoundRunning = false;

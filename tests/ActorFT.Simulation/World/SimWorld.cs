@@ -91,7 +91,7 @@ internal sealed class SimWorld
         {
             if (NowNs >= limit) throw new SimulationFailure("whole again within the bound", Describe());
             RunUntil(NowNs + 5_000_000);
-            if (!IsDuplex || !_clients.All(client => client.WasServedSince(Options.ChaosNs))) wholeSinceNs = NowNs;
+            if (!IsDuplex || Servers.Any(server => server.Process is { Machine.IsSound: false }) || !_clients.All(client => client.WasServedSince(Options.ChaosNs))) wholeSinceNs = NowNs;
         }
     }
 
