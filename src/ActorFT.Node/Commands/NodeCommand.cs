@@ -57,7 +57,7 @@ internal static class NodeCommand
         manager.Ready(started);
         manager.Watch(() => IsAliveAsync(node));
         stop.Wait();
-        string stops = $"{config.Name} stops: its machines are handed over first.";
+        string stops = config.IsArbiter ? $"{config.Name} stops." : $"{config.Name} stops: its machines are handed over first.";
         log.Info(stops);
         manager.Stopping(stops);
         if (!config.IsArbiter && !node.LeaveAsync(s_leaveLimit).GetAwaiter().GetResult())
@@ -79,10 +79,15 @@ internal static class NodeCommand
         }
     }
 
+    // Remoting repeats itself while another node is away; one in a while is what whoever looks for the cause needs.
+    private static readonly Seldom s_absences = new(periodMs: 60_000);
+
     private static void WriteAkka(NodeLog log, LogEvent one, bool isAboutAnAbsentNode)
     {
         string sentence = "akka: " + OperatorLogger.Sentence(one);
-        if (isAboutAnAbsentNode || one.LogLevel() <= Akka.Event.LogLevel.InfoLevel) log.Debug(sentence);
+        if (isAboutAnAbsentNode && one.LogLevel() >= Akka.Event.LogLevel.WarningLevel && s_absences.IsDue(Environment.TickCount64, out int left))
+            log.Info($"{sentence}{(left == 0 ? "" : $" ({left} more like it were said meanwhile, at debug)")}");
+        else if (isAboutAnAbsentNode || one.LogLevel() <= Akka.Event.LogLevel.InfoLevel) log.Debug(sentence);
         else if (one.LogLevel() == Akka.Event.LogLevel.WarningLevel) log.Warning(sentence);
         else log.Error(sentence);
     }

@@ -24,6 +24,14 @@ public sealed class NodeLogTests
     }
 
     [Fact]
+    public void WhatIsRepeated_IsSaidOnceAPeriod_WithTheCountOfTheOthers()
+    {
+        Seldom seldom = new(periodMs: 60_000);
+        (bool, int)[] told = [.. new long[] { 5, 6, 60_004, 60_005, 60_006, 500_000 }.Select(nowMs => (seldom.IsDue(nowMs, out int left), left))];
+        Assert.Equal([(true, 0), (false, 0), (false, 0), (true, 2), (false, 0), (true, 1)], told);
+    }
+
+    [Fact]
     public void A_fault_is_one_line_with_time_node_level_kind_sentence_and_action()
     {
         string line = Assert.Single(Write(new LogSettings(Format: LogFormat.Text), log => log.Write(s_fault)));
