@@ -11,7 +11,7 @@ namespace ActorFT.Cluster.Machines;
 
 /// <summary>
 /// Supervisor of one machine's replica on this server: coordinator, vCPUs, disks, NICs, console. Its children have state that a restart would
-/// lose, so none is ever restarted: when a vCPU, the coordinator or the term keeper fails, the machine's state here cannot be trusted or
+/// lose, so none is ever restarted: when one fails, the machine's state here cannot be trusted or
 /// told, and this server stops at once, so that the other one sees it within milliseconds and goes on.
 /// </summary>
 public sealed class MachineActor : UntypedActor
@@ -156,14 +156,14 @@ public sealed class MachineActor : UntypedActor
     {
         _failures.TryGetValue(child, out string? reason);
         reason ??= "it stopped";
-        // Fail stop: a round that a vCPU broke off never ends, and without coordinator or term keeper the replica cannot be one.
-        bool isFatal = child is LockstepCoordinatorActor.Name or TermKeeperActor.Name || child.StartsWith(VcpuPrefix, StringComparison.Ordinal);
+        // Fail stop: a round that a vCPU broke off never ends, without coordinator or term keeper the replica cannot be one, and without a disk's or a
+        // NIC's actor nobody would answer the machine here, nor have the other server do it.
         for (int i = 0; i < _parts.Meters.Count; i++)
             if (child == VcpuName(i)) _coordinator.Tell(new MachineProtocol.VcpuFailed(i, reason), Self);
         _failure = $"{child} failed: {reason}";
         _options.Faults.Tell(new FaultProtocol.Report("component-failed", FaultSeverity.Critical, _options.Identity.Machine, child,
-            $"{child} of machine {_options.Identity.Machine} on {_options.Identity.Self.Server} was stopped: {reason}.", isFatal ? "this server stops, the other one goes on" : ""), Self);
-        if (isFatal) _resources.FailStop(_failure);
+            $"{child} of machine {_options.Identity.Machine} on {_options.Identity.Self.Server} was stopped: {reason}.", "this server stops, the other one goes on"), Self);
+        _resources.FailStop(_failure);
     }
 
     // Asks the parts and answers when all have, within a second.

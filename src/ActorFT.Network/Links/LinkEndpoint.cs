@@ -23,6 +23,7 @@ public sealed unsafe class LinkEndpoint : IDisposable
     private readonly LinkPath[] _paths;
     private readonly LinkPump _pump;
     private readonly List<Thread> _threads = [];
+    private Thread? _pumpThread;
     private int _isStarted;
     private int _isDisposed;
 
@@ -38,7 +39,7 @@ public sealed unsafe class LinkEndpoint : IDisposable
         _wake = Libc.EventFd(0, Libc.EventFdNonBlock | Libc.EventFdCloseOnExec);
         if (_wake.IsInvalid) throw new IOException($"no eventfd: {Libc.Describe(Marshal.GetLastPInvokeError())}");
         _paths = [.. options.Paths.Select((_, i) => new LinkPath(options, i, Instance, sink, WakePump, _stopping.Token))];
-        _pump = new LinkPump(options, _paths, _wake, StartThread, _stopping.Token);
+        _pump = new LinkPump(options, _paths, _wake, (name, body) => StartThread(name, body), _stopping.Token);
     }
 
     /// <summary>The number that this endpoint drew for itself: the peer sees by it that we were restarted.</summary>
@@ -53,7 +54,7 @@ public sealed unsafe class LinkEndpoint : IDisposable
     {
         if (Interlocked.Exchange(ref _isStarted, 1) != 0) throw new InvalidOperationException("The link was started already.");
         _pump.Listen();
-        StartThread("link pump", _pump.Run);
+        _pumpThread = StartThread("link pump", _pump.Run);
         if (!_options.IsDialler) return;
         for (int i = 0; i < _paths.Length; i++)
         {
@@ -131,6 +132,8 @@ public sealed unsafe class LinkEndpoint : IDisposable
         lock (_threads) threads = [.. _threads];
         // A sink may close the link from a thread of the link itself.
         foreach (Thread thread in threads.Where(thread => thread != Thread.CurrentThread)) thread.Join(StopMs);
+        // On a host so busy that the pump has not come to its end it would wait on what is closed, and end the process. The process's end closes it.
+        if (_pumpThread is { IsAlive: true } && _pumpThread != Thread.CurrentThread) return;
         _pump.Dispose();
         _wake.Dispose();
     }
@@ -141,7 +144,7 @@ public sealed unsafe class LinkEndpoint : IDisposable
     /// <summary>A path's connection, for tests that break it.</summary>
     internal LinkConnection? Connection(int pathIndex, LinkClass linkClass) => _paths[pathIndex].Connection(linkClass);
 
-    private void StartThread(string name, ThreadStart body)
+    private Thread StartThread(string name, ThreadStart body)
     {
         Thread thread = new(() =>
         {
@@ -154,6 +157,7 @@ public sealed unsafe class LinkEndpoint : IDisposable
         };
         lock (_threads) _threads.Add(thread);
         thread.Start();
+        return thread;
     }
 
     private void WakePump()

@@ -17,7 +17,7 @@ public sealed class CoordinatorStartTests : ActorSpec
     [Fact]
     public void MessagesBeforeTheBeginning_AreTakenAfterIt_InTheirOrder()
     {
-        IActorRef coordinator = Watch(Sys.ActorOf(LockstepCoordinatorActor.Props(Options(), Parts())));
+        IActorRef coordinator = Watch(Sys.ActorOf(LockstepCoordinatorActor.Props(Options(this), Parts())));
         coordinator.Tell(new DiskProtocol.Changed(0, CopyUse.Current, "", null, -1), TestActor);
         coordinator.Tell(new DiskProtocol.Changed(0, CopyUse.Out, "its file is gone", null, -1), TestActor);
         coordinator.Tell(new DiskProtocol.MirrorBytes(0, new byte[5]), TestActor);
@@ -42,7 +42,7 @@ public sealed class CoordinatorStartTests : ActorSpec
     [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
     private static int Break(int[] none) => none[none.Length];
 
-    private CoordinatorOptions Options() => new()
+    internal static CoordinatorOptions Options(ActorSpec spec) => new()
     {
         Definition = new MachineDefinition { Name = "m", VcpuCount = 1, MemoryBytes = 64 << 20, Kernel = default, Disks = [new DiskDefinition("data", 1 << 20)] },
         CreateMachine = _ => throw new NotSupportedException("nothing boots here"),
@@ -50,8 +50,8 @@ public sealed class CoordinatorStartTests : ActorSpec
         Settings = new LockstepSettings(),
         Link = new NoLink(),
         Channel = 0,
-        Arbiter = CreateTestProbe().Ref,
-        Faults = CreateTestProbe().Ref,
+        Arbiter = spec.CreateTestProbe().Ref,
+        Faults = spec.CreateTestProbe().Ref,
         DataDirectory = "none",
     };
 

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using ActorFT.Cluster.Messages;
 using ActorFT.Machine.IO;
 using ActorFT.Storage.Copies;
@@ -41,6 +42,11 @@ public sealed partial class DiskActor : IMirrorHost
             {
                 // Null says it.
             }
+            catch (Exception e)
+            {
+                Break(e);
+                return;
+            }
 
             Later(() => ended(checks));
         });
@@ -67,10 +73,18 @@ public sealed partial class DiskActor : IMirrorHost
             {
                 // Said by false: the copy failed or was closed meanwhile.
             }
+            catch (Exception e)
+            {
+                Break(e);
+                return;
+            }
 
             Later(() => EndRecord(pending, isRecorded));
         }, TaskScheduler.Default);
     }
+
+    // A broken invariant on another thread is this actor's failure: kept there, nobody would hear of it, and what was asked for would never end.
+    private void Break(Exception error) => Later(ExceptionDispatchInfo.Capture(error).Throw);
 
     private sealed class PendingRecord(Action<bool> ended)
     {
