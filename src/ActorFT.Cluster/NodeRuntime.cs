@@ -63,6 +63,7 @@ public sealed class NodeRuntime : IAsyncDisposable
     public static NodeRuntime Start(NodeConfig config, Func<MachineDefinition, IMachine> createMachine, Action<FaultProtocol.Entry> log, Action<string> failStop)
     {
         FileStream dataLock = TakeDataDirectory(config);
+        FailStop end = new(config.Name, config.DataDirectory, failStop);
         ArbiterStore? store = config.IsArbiter ? new ArbiterStore(config.DataDirectory) : null;
         List<(MachineConfig Config, MachineDefinition Definition, MachineResources Resources)> machines = [];
         ActorSystem? system = null;
@@ -71,16 +72,18 @@ public sealed class NodeRuntime : IAsyncDisposable
         {
             DiskOpening.RefuseSharedFiles(config);
             foreach (MachineConfig machine in config.Machines.OrderBy(machine => machine.Name, StringComparer.Ordinal))
-                machines.Add(OpenMachine(config, machine, createMachine, failStop));
+                machines.Add(OpenMachine(config, machine, createMachine, end.Stop));
             system = CreateSystem(config);
             IActorRef faults = system.ActorOf(FaultManagerActor.Props(FaultOptions(config, log)), FaultManagerActor.Name);
             IActorRef? arbiter = store is null ? null : system.ActorOf(ArbiterActor.Props(store), ArbiterActor.Name);
             links = config.IsArbiter ? null : new LinkHub(config, (path, reason) => faults.Tell(
                 new FaultProtocol.Report("peer-refused", FaultSeverity.Error, "", "link-" + config.Links[path].Name, reason), ActorRefs.NoSender));
+            (end.Links, end.Faults) = (links, faults);
+            end.ReportLast();
             ulong run = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) | 1;
             LinkHub? hub = links;
             List<(string, Props)> props = [.. machines.Select((machine, i) => (machine.Config.Name,
-                MachineActor.Props(machine.Resources, Options(config, machine.Definition, createMachine, hub!, (ushort)i, system, faults, run))))];
+                MachineActor.Props(machine.Resources, Options(config, machine.Definition, createMachine, hub!, (ushort)i, system, faults, run, end))))];
             IActorRef host = system.ActorOf(HostActor.Props(config, links, props, arbiter), HostActor.Name);
             links?.Start();
             ClusterJoining.Begin(system, config, host);
@@ -170,7 +173,7 @@ public sealed class NodeRuntime : IAsyncDisposable
     }
 
     private static CoordinatorOptions Options(NodeConfig config, MachineDefinition definition, Func<MachineDefinition, IMachine> createMachine,
-        LinkHub links, ushort channel, ActorSystem system, IActorRef faults, ulong run) => new()
+        LinkHub links, ushort channel, ActorSystem system, IActorRef faults, ulong run, FailStop end) => new()
         {
             Definition = definition,
             CreateMachine = createMachine,
@@ -179,6 +182,7 @@ public sealed class NodeRuntime : IAsyncDisposable
             ResyncBytesPerSecond = config.ResyncBytesPerSecond,
             MemoryScrubBytesPerSecond = config.MemoryScrubBytesPerSecond,
             Link = links,
+            IsEnding = () => end.IsEnding,
             Channel = channel,
             Arbiter = system.ActorSelection($"{config.ArbiterAddress!.ActorSystemAddress}/user/{ArbiterActor.Name}"),
             Faults = faults,

@@ -39,6 +39,7 @@ public static class FaultCatalog
         new("waiting", "This server does not take part yet; the sentence says what it waits for.", "it is taken in as soon as that is there", ["leading", "protected"], Counts: false),
         new("request-refused", "An operator's request could not be followed; nothing was changed.", Counts: false),
         new("component-failed", "A part of the program broke one of its own invariants: a fault of the program or of this server's memory. The sentence is the evidence for its makers.", "", s_duplex),
+        new("stopped-itself", "A part of this server's program or machine broke one of its own invariants, so that it stopped at once; the sentence has when and why.", "the other server led meanwhile; this one is taken in again", s_duplex, Counts: false),
         new("vcpu-failed", "A vCPU broke one of the machine's invariants: a fault of the program or of this server's processor or memory.", "the other server leads", s_duplex),
         // Components.
         new("link-down", "The cable, a port, the switch of this link, or the other server itself.", "", ["link-up"], IsSeenByBoth: true),

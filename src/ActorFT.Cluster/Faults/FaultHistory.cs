@@ -55,6 +55,14 @@ public sealed class FaultHistory : IDisposable
         return true;
     }
 
+    /// <summary>Completes when all that was put before is durable.</summary>
+    public Task FlushAsync()
+    {
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _writer.Do(done.SetResult);
+        return done.Task;
+    }
+
     private FileStream Open() => new(_path, FileMode.Append, FileAccess.Write, FileShare.Read);
 
     private void Load()

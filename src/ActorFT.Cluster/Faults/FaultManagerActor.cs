@@ -47,6 +47,12 @@ public sealed class FaultManagerActor : UntypedActor, IWithTimers, IDisposable
     /// <summary>Sends a test alert on every way; answered by a <see cref="CommandProtocol.Outcome"/>. Local.</summary>
     public sealed record TestAlert : INoSerializationVerificationNeeded;
 
+    /// <summary>Answered by <see cref="Flushed"/> when all that was reported before is durable here and known to the other nodes, or after the limit. Local.</summary>
+    public sealed record Flush(TimeSpan Limit) : INoSerializationVerificationNeeded;
+
+    /// <summary>See <see cref="Flush"/>.</summary>
+    public sealed record Flushed : INoSerializationVerificationNeeded;
+
     private sealed record ExchangeDue : INoSerializationVerificationNeeded;
 
     private sealed record AlertDue(string Id) : INoSerializationVerificationNeeded;
@@ -104,6 +110,7 @@ public sealed class FaultManagerActor : UntypedActor, IWithTimers, IDisposable
             case AlertDue due: if (_history.Find(due.Id) is { } held) SendAlert(held); break;
             case AlertFailed failed: OnAlertFailed(failed); break;
             case TestAlert: TestWays(); break;
+            case Flush flush: FlushAsync(flush.Limit).PipeTo(Sender, Self, success: () => new Flushed(), failure: _ => new Flushed()); break;
             case Watch watch:
                 _watchers.Add(watch.Watcher);
                 Context.Watch(watch.Watcher);
@@ -224,6 +231,10 @@ public sealed class FaultManagerActor : UntypedActor, IWithTimers, IDisposable
 
     private void OnAlertFailed(AlertFailed failed) =>
         Add(new FaultProtocol.Report("alert-failed", FaultSeverity.Warning, "", "alerts", $"The alert \"{failed.Alert.Sentence}\" did not leave by {failed.Why}."));
+
+    // What answers a question that came after the entries has the entries.
+    private Task FlushAsync(TimeSpan limit) =>
+        Task.WhenAll([_history.FlushAsync(), .. _others.Select(other => other.Ask<FaultProtocol.History>(new FaultProtocol.GetHistory(1), limit))]);
 
     private void TestWays()
     {

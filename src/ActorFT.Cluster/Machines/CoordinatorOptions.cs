@@ -23,6 +23,8 @@ public sealed record CoordinatorOptions
     public required IPeerLink Link { get; init; }
     /// <summary>The machine's number on the link: its position among the machines' names.</summary>
     public required ushort Channel { get; init; }
+    /// <summary>Whether this node is about to stop itself: nothing is claimed and nothing leaves any more.</summary>
+    public Func<bool> IsEnding { get; init; } = static () => false;
     /// <summary>The arbiter.</summary>
     public required ICanTell Arbiter { get; init; }
     /// <summary>Who takes fault reports.</summary>

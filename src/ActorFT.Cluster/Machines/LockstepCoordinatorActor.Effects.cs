@@ -55,6 +55,7 @@ public sealed partial class LockstepCoordinatorActor
     // a slow way to the arbiter: who claims first still wins, and a claim that came too late is refused.
     private void Ask(ArbiterRequest request)
     {
+        if (_options.IsEnding()) return; // a claim that were granted would leave the machine to nobody
         ArbiterProtocol.Ask ask = new(request);
         bool goesAlone = request is ArbiterClaim { Wanted: { Follower: null } wanted } && wanted.Leader == _options.Identity.Self;
         if (goesAlone && _mode == Mode.Leading && _parts.NicPorts.Any(port => port.IsPeerBetter))
@@ -200,6 +201,7 @@ public sealed partial class LockstepCoordinatorActor
 
     private void Perform(IReadOnlyList<MachineOutput> outputs, bool returnIfLate)
     {
+        if (_options.IsEnding()) return; // the other server says it
         foreach (MachineOutput output in outputs)
         {
             switch (output)

@@ -73,6 +73,16 @@ internal static class FaultTable
             Later = leader => ($"Server {Other(leader)}: not heard from", (Other(leader), "replica", "not known")),
             EventEnds = false, // the server that reported it is gone; its entry says that
         },
+        new("a vCPU of the leader fails", (pair, leader) =>
+        {
+            pair.Do("fault", "inject", "vcpu-1", "--set", "kind=fail", "--server", leader);
+            Assert.Equal(4, pair.WaitForEnd(leader)); // fail stop
+        }, (pair, leader) => pair.Start(leader))
+        {
+            Event = "component-failed", Problem = _ => "exposed", Metric = leader => Protected(Other(leader)), GoodValue = "1", Tile = leader => (Other(leader), "replica", "Degraded"),
+            Later = leader => ($"Server {leader}: not heard from", (leader, "replica", "not known")),
+            EventEnds = false, // as above
+        },
         new("a bit of the follower's memory flips", (pair, leader) => pair.Do("fault", "inject", "memory", "--server", Other(leader)), (_, _) => { })
         {
             Event = "divergence", Problem = _ => "", Metric = leader => (leader, $$"""actorft_divergences_total{machine="guest",server="{{leader}}"}""", "1"), GoodValue = "1", IsBrief = true,
