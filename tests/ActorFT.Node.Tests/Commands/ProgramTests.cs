@@ -187,7 +187,7 @@ public sealed class ProgramTests : IDisposable
         byte[] record = File.ReadAllBytes(_folder["r.aftlog"]);
         _folder.Write("torn", record[..^20]);
         (int code, _, string errors) = Run("replay", "torn");
-        Assert.True(code == 3 && errors.StartsWith("actorft: torn: The record log cannot be read from offset", StringComparison.Ordinal), errors);
+        Assert.True(code == 3 && errors.Contains("actorft: torn: The record log cannot be read from offset", StringComparison.Ordinal), errors);
         byte[] changed = [.. record];
         changed[^30] ^= 4;
         _folder.Write("changed", changed);
@@ -284,7 +284,7 @@ public sealed class ProgramTests : IDisposable
         }
         (int code, _, string errors) = Run("replay", "changed");
         Assert.True(code == 4, $"exit code {code}: {errors}");
-        Assert.StartsWith("actorft: changed: the replay diverged at round ", errors, StringComparison.Ordinal);
+        Assert.Contains("actorft: changed: the replay diverged at round ", errors, StringComparison.Ordinal); // on a slow host its progress is told before
         Assert.Contains("\n  vcpu-0 ", errors, StringComparison.Ordinal);
         Assert.Contains("\n  memory ", errors, StringComparison.Ordinal);
     }
