@@ -97,7 +97,7 @@ public sealed class NodeRuntime : IAsyncDisposable
             dataLock.Dispose();
             foreach ((_, _, MachineResources resources) in machines)
             {
-                foreach (DiskActorOptions disk in resources.Disks) disk.Opened.Copy.Dispose();
+                foreach (DiskActorOptions disk in resources.Disks) disk.Opened?.Copy.Dispose();
                 foreach (INicBackEnd nic in resources.Nics) nic.Dispose();
                 resources.ConsoleLog.Dispose();
             }
@@ -141,6 +141,7 @@ public sealed class NodeRuntime : IAsyncDisposable
             string termPath = TermKeeperActor.PathOf(node.DataDirectory, machine.Name);
             ulong term = TermKeeperActor.Read(termPath);
             for (int i = 0; i < machine.Disks.Length; i++) disks.Add(DiskOpening.Open(node, machine, i, term));
+            DiskOpening.Remember(node, machine, disks);
             foreach (NicConfig nic in machine.Nics) nics.Add(MachineBackEndOpening.OpenNic(machine, nic));
             console = MachineBackEndOpening.OpenConsole(machine);
             // Wall clock and seed are the leader's to choose at power-on; the definition is the same on both servers.
@@ -164,7 +165,7 @@ public sealed class NodeRuntime : IAsyncDisposable
         }
         catch (Exception e)
         {
-            foreach (DiskActorOptions disk in disks) disk.Opened.Copy.Dispose();
+            foreach (DiskActorOptions disk in disks) disk.Opened?.Copy.Dispose();
             foreach (INicBackEnd nic in nics) nic.Dispose();
             console?.Dispose();
             if (e is MachineConfigurationException) throw new OperatorException($"{node.FileName}: machine {machine.Name}: {e.Message}", e);

@@ -4,6 +4,7 @@ using ActorFT.PairBench;
 using ActorFT.PairBench.Parts;
 
 // Measures a pair of real processes with the real guest. scripts/bench lockstep runs it.
+if (args is ["disk", .. string[] diskArguments]) return DiskBench.Run(diskArguments, Say);
 if (Options.Read(args) is not { } options) return 2;
 List<Measurement> measured = [];
 foreach (string part in options.Parts)

@@ -1,6 +1,7 @@
 using ActorFT.Cluster.Messages;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine.Memory;
+using ActorFT.Storage.Mirror.Live;
 using Akka.Actor;
 
 namespace ActorFT.Cluster.Machines;
@@ -50,7 +51,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         Akka.Actor.Props.Create(() => new LockstepCoordinatorActor(options, parts)).WithDispatcher("actorft.machine-dispatcher");
 
     /// <summary>Starts the replica: what its disks are marked with is known.</summary>
-    public sealed record Begin(ulong DiskTerm, IReadOnlyList<bool> AreDisksCurrent) : MachineProtocol.ILocalMessage;
+    public sealed record Begin(ulong DiskTerm, IReadOnlyList<CopyUse> Disks) : MachineProtocol.ILocalMessage;
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
@@ -97,7 +98,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     {
         IActorRef self = Self;
         Feed(new Started(Now, begin.DiskTerm));
-        BeginDisks(begin.AreDisksCurrent);
+        BeginDisks(begin.Disks);
         _timer = new PreciseTimer($"timer {_options.Identity.Machine}", ReplicaProtocol.TickNs,
             () => self.Tell(MachineProtocol.Tick.Instance, ActorRefs.NoSender), () => self.Tell(MachineProtocol.Wake.Instance, ActorRefs.NoSender));
         _options.Link.Register(_options.Channel, Self);

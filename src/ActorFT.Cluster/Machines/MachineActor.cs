@@ -63,7 +63,7 @@ public sealed class MachineActor : UntypedActor
         _options.Link.RegisterControl(_options.Channel, OnPeerNic(_parts.NicPorts));
         _parts.Console = Context.ActorOf(ConsoleActor.Props(definition.Name, _coordinator, _parts.ConsoleLog, _options.Faults), ConsoleActor.Name);
         _parts.TermKeeper = Context.Watch(Context.ActorOf(TermKeeperActor.Props(_resources.TermPath, _resources.Term), TermKeeperActor.Name));
-        _coordinator.Tell(new LockstepCoordinatorActor.Begin(_resources.Term, [.. _resources.Disks.Select(disk => disk.IsCurrent)]), Self);
+        _coordinator.Tell(new LockstepCoordinatorActor.Begin(_resources.Term, [.. _resources.Disks.Select(disk => disk.Use)]), Self);
     }
 
     private NicActorOptions NicOptions(string name, int index) => new()

@@ -93,12 +93,21 @@ internal static class DiskFileCommands
         }
 
         DiskCopySettings settings = DiskSettings.SettingsOf(machine, disk, capacity, allowsFaultInjection: false);
-        if (DiskCopyFiles.HasMetadata(settings) && !isForced)
-            throw new OperatorException($"Disk {machine.Name}/{disk.Name} has metadata already ({settings.EffectiveMetadataPath}); it was left as it is. --force destroys it{(isReplacement ? ", and the other server's copy will overwrite the image" : ", and with it what is known of which copy is current")}.");
+        if (DiskCopyFiles.HasMetadata(settings))
+        {
+            string destroyed = WhatForceDestroys(disk.Path, DiskCopyFiles.Describe(settings), isReplacement);
+            if (!isForced) throw new OperatorException($"Disk {machine.Name}/{disk.Name} has metadata already ({settings.EffectiveMetadataPath}); it was left as it is. --force destroys {destroyed}.");
+            OperateCommand.Print($"Disk {disk.Name} of machine {machine.Name}: destroying {destroyed}.");
+        }
+
         OpenedCopy made = DiskCopyFiles.Create(settings, Guid.NewGuid(), isReplacement ? NewCopyRole.Replacement : NewCopyRole.Current, isForced);
         made.Copy.Dispose();
         OperateCommand.Print($"Disk {disk.Name} of machine {machine.Name}: {disk.Path}, {capacity} bytes, {(isReplacement ? "to be filled from the other server's copy" : "whose content is the disk's")}.");
     });
+
+    private static string WhatForceDestroys(string image, string copy, bool isReplacement) => isReplacement
+        ? $"{copy}: the other server's copy overwrites {image}, and with it every write that only this copy holds"
+        : $"what is known of {copy}: {image} is taken for the disk's content as it is, and every write that only the other server's copy holds is lost once that one is made anew from it";
 
     private static long Check(NodeConfig node, MachineConfig machine, DiskConfig disk)
     {

@@ -138,7 +138,7 @@ public sealed partial class DiskCopy
     public static DiskCopy Open(IBlockFile image, IBlockFile metadata, DiskName name, long capacityBytes, DiskCopyOptions options)
     {
         Superblock superblock = Superblock.Read(metadata) ?? throw new MetadataDamagedException($"The metadata {metadata.Name} was never finished.");
-        if (superblock.Name != name) throw new StorageConfigurationException($"The image {image.Name} belongs to disk {superblock.Name}, not to {name}; it was left as it is.");
+        if (superblock.Name != name) throw new CopyUnusableException($"The image {image.Name} belongs to disk {superblock.Name}, not to {name}; it was left as it is.");
         if (superblock.CapacityBytes != capacityBytes)
             throw new StorageConfigurationException($"The disk {name} is {capacityBytes} bytes by its definition and {superblock.CapacityBytes} bytes by {metadata.Name}; they must be equal.");
         CheckImageLength(image, name, capacityBytes);
@@ -185,7 +185,7 @@ public sealed partial class DiskCopy
     private static void CheckImageLength(IBlockFile image, DiskName name, long capacityBytes)
     {
         if (image.LengthBytes < capacityBytes)
-            throw new StorageConfigurationException($"The image {image.Name} has {image.LengthBytes} bytes; disk {name} needs {capacityBytes}.");
+            throw new CopyUnusableException($"The image {image.Name} has {image.LengthBytes} bytes; disk {name} needs {capacityBytes}.");
     }
 
     /// <summary>Flushes and checkpoints if it can, so that the next opening has nothing to recover. Never throws.</summary>

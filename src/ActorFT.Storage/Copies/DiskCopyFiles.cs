@@ -77,6 +77,22 @@ public static class DiskCopyFiles
         return (Superblock.Read(metadata) ?? throw new MetadataDamagedException($"The metadata {metadata.Name} was never finished.")).CapacityBytes;
     }
 
+    /// <summary>What a copy's metadata says it is, in words, without opening the image; for whoever is about to destroy it.</summary>
+    /// <exception cref="StorageConfigurationException">A file is missing, in use, foreign or of a newer format.</exception>
+    public static string Describe(DiskCopySettings settings)
+    {
+        using HostBlockFile metadata = HostBlockFile.Open(settings.EffectiveMetadataPath, "metadata");
+        try
+        {
+            return Superblock.Read(metadata) is not { } copy ? "metadata that was never finished"
+                : $"a copy of disk {copy.Name}, {copy.CapacityBytes} bytes, {copy.State}{(copy.Reason.Length == 0 ? "" : $" ({copy.Reason})")}, version {copy.Version}";
+        }
+        catch (MetadataDamagedException)
+        {
+            return "metadata that are damaged";
+        }
+    }
+
     /// <summary>Makes a copy: metadata for an image, and the image too (sparse, zero) if it is not there.</summary>
     /// <param name="settings">Where.</param>
     /// <param name="diskId">See <see cref="DiskCopy.Create"/>.</param>

@@ -48,15 +48,15 @@ public sealed class HostBlockFile : IBlockFile
                 throw;
             }
         }
-        catch (FileNotFoundException e) { throw new StorageConfigurationException($"The {what} \"{path}\" does not exist.", e); }
-        catch (DirectoryNotFoundException e) { throw new StorageConfigurationException($"The folder of the {what} \"{path}\" does not exist.", e); }
-        catch (UnauthorizedAccessException e) { throw new StorageConfigurationException($"The {what} \"{path}\" may not be read and written by this user.", e); }
+        catch (FileNotFoundException e) { throw new CopyUnusableException($"The {what} \"{path}\" does not exist.", e); }
+        catch (DirectoryNotFoundException e) { throw new CopyUnusableException($"The folder of the {what} \"{path}\" does not exist.", e); }
+        catch (UnauthorizedAccessException e) { throw new CopyUnusableException($"The {what} \"{path}\" may not be read and written by this user.", e); }
         catch (IOException e) when (mode == FileMode.CreateNew && File.Exists(path)) { throw new StorageConfigurationException($"The {what} \"{path}\" exists already; it was left as it is.", e); }
         catch (IOException e) when (e is not BlockIoException)
         {
-            throw new StorageConfigurationException(IsLockConflict(e)
-                ? $"The {what} \"{path}\" is in use by another machine or program; one image serves one machine."
-                : $"The {what} \"{path}\" cannot be opened: {e.Message}", e);
+            throw IsLockConflict(e)
+                ? new StorageConfigurationException($"The {what} \"{path}\" is in use by another machine or program; one image serves one machine.", e)
+                : new CopyUnusableException($"The {what} \"{path}\" cannot be opened: {e.Message}", e);
         }
     }
 

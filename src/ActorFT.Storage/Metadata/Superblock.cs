@@ -144,7 +144,7 @@ internal sealed record Superblock
         }
         if (best is not null) return best;
         if (hasMagic) throw new MetadataDamagedException($"The metadata {file.Name} has no whole superblock.");
-        return hasForeign ? throw new StorageConfigurationException($"The file {file.Name} is not a disk's metadata; it was left as it is.") : null;
+        return hasForeign ? throw new CopyUnusableException($"The file {file.Name} is not a disk's metadata; it was left as it is.") : null;
     }
 
     private static Superblock? ReadStub(IBlockFile file)
@@ -153,7 +153,7 @@ internal sealed record Superblock
         file.Read(0, content);
         return content.AsSpan().IndexOfAnyExcept((byte)0) < 0 ? null
             : content.AsSpan().StartsWith(Magic) ? throw new MetadataDamagedException($"The metadata {file.Name} is cut off after {content.Length} bytes.")
-            : throw new StorageConfigurationException($"The file {file.Name} is not a disk's metadata; it was left as it is.");
+            : throw new CopyUnusableException($"The file {file.Name} is not a disk's metadata; it was left as it is.");
     }
 
     /// <summary>Decodes a slot; null if torn or rotten.</summary>

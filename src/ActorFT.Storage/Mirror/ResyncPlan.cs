@@ -160,6 +160,9 @@ public sealed class ResyncPlan
         }
     }
 
+    /// <summary>Whether a region is to be copied, or is being copied.</summary>
+    public bool IsWanted(int region) => _steps[region] is not (Step.Untouched or Step.Done);
+
     /// <summary>Whether the target may serve a guest's read itself, having applied the guest's requests up to a position.</summary>
     public bool IsReadable(long offsetBytes, long lengthBytes, ulong appliedThrough)
     {

@@ -24,7 +24,7 @@ public sealed class CoordinatorStartTests : ActorSpec
         coordinator.Tell(new MachineProtocol.PeerUnreachable("the cluster does not hear it"), TestActor);
         coordinator.Tell(MachineProtocol.GetStatus.Instance, TestActor);
         ExpectNoMsg(TimeSpan.FromMilliseconds(50)); // nothing is said by who has not begun
-        coordinator.Tell(new LockstepCoordinatorActor.Begin(0, [true]), TestActor);
+        coordinator.Tell(new LockstepCoordinatorActor.Begin(0, [CopyUse.Current]), TestActor);
         MachineStatus status = FishForMessage<MachineStatus>(_ => true, Bound);
         Assert.Contains("its own disks", status.Detail, StringComparison.Ordinal); // the disk's word, later than the beginning's
         coordinator.Tell(MachineProtocol.GetStatus.Instance, TestActor);

@@ -15,6 +15,8 @@ namespace ActorFT.EndToEnd.Pairs;
 [Collection("pairs")]
 public sealed partial class DiskTests(ITestOutputHelper output)
 {
+    private const int DiskMegabytes = 48;
+
     private static readonly string[] s_faults = ["eio", "stall", "vanish", "nospace"];
 
     [GeneratedRegex(@"actorft-guest: stable (\d+)\r?\n")]
@@ -33,9 +35,10 @@ public sealed partial class DiskTests(ITestOutputHelper output)
         int count = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_DISK_EPISODES"), NumberStyles.None, CultureInfo.InvariantCulture, out int wanted) ? wanted : 20;
         int seed = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_DISK_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : Random.Shared.Next();
         Random random = new(seed);
-        string[] kinds = ["kill-leader", "kill-follower", "isolate", "flip", .. s_faults];
+        string[] kinds = ["kill-leader", "kill-follower", "isolate", "flip", "torn", "lost", "missing", .. s_faults];
         output.WriteLine($"seed {seed}");
-        Run([.. Enumerable.Range(0, count).Select(i => i < kinds.Length ? kinds[i] : kinds[random.Next(kinds.Length)])], seed);
+        int first = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_DISK_FIRST"), NumberStyles.None, CultureInfo.InvariantCulture, out int skipped) ? skipped : 0;
+        Run([.. Enumerable.Range(first, count).Select(i => i < kinds.Length ? kinds[i] : kinds[random.Next(kinds.Length)])], seed);
     }
 
     private void Run(string[] episodes, int seed)
@@ -43,7 +46,7 @@ public sealed partial class DiskTests(ITestOutputHelper output)
         Random random = new(seed);
         // Short stalls and quick restarts, and no limit to them: each episode breaks something anew.
         using Pair pair = new Pair(1, "actorft.run=diskwrite actorft.disk=ext4 actorft.pace=20000", machine: Pair.DiskKeys, node:
-            "disks { stall = 2 s, restarts = 1000, restart-window = 1 s, restart-delay = 500 ms, mean-time-between-faults = 0 s, sync-interval = 500 ms }\n  faults { policies { disk { action = alert } } }").MakeDisk("48M").StartAll();
+            "disks { stall = 2 s, restarts = 1000, restart-window = 1 s, restart-delay = 500 ms, mean-time-between-faults = 0 s, sync-interval = 500 ms }\n  faults { policies { disk { action = alert } } }").MakeDisk($"{DiskMegabytes}M").StartAll();
         string leader = pair.WaitUntilProtected();
         WaitForBlocks(pair, leader, 5);
         foreach (string episode in episodes)
@@ -72,6 +75,21 @@ public sealed partial class DiskTests(ITestOutputHelper output)
                         pair.WaitUntilProtectedBy(leader, before);
                         break;
                     }
+                case "missing":
+                    {
+                        // The follower comes back without its image: it joins all the same, served by the other copy, and a new one is filled.
+                        string follower = Pair.Other(leader);
+                        int before = pair.CountOf(follower, "disk-mirrored"), failed = pair.CountOf(follower, "disk-failed");
+                        pair.Stop(follower);
+                        File.Delete(pair.ImagePath(follower));
+                        pair.Start(follower);
+                        Wait.Until(() => pair.CountOf(follower, "disk-failed") > failed, () => $"the missing copy to be told; {pair.Describe()}", Pair.ProtectSeconds);
+                        WaitForBlocks(pair, leader, 5);
+                        (int code, string text, string errors) = ActorftProcess.Run(pair.Folder, "disk", "create", "--config", follower + ".conf", "--replacement", "--force", "--size", $"{DiskMegabytes} MiB");
+                        Assert.True(code == 0, $"disk create on {follower}: {text}{errors}");
+                        WaitUntilMirrored(pair, follower, before);
+                        break;
+                    }
                 case "isolate":
                     {
                         int before = pair.CountOf(server, "disk-mirrored");
@@ -81,13 +99,13 @@ public sealed partial class DiskTests(ITestOutputHelper output)
                         WaitUntilMirrored(pair, server, before);
                         break;
                     }
-                case "flip":
+                case "flip" or "torn" or "lost":
                     {
-                        // A bit flipped in the image behind everyone's back is found by a scrub and repaired from the other copy.
-                        int before = pair.CountOf(server, "disk-scrubbed");
-                        FlipUsedBit(pair.ImagePath(server));
-                        pair.Ask("disk", "scrub", "data", "--server", server);
-                        Wait.Until(() => pair.CountOf(server, "disk-scrubbed") > before, () => $"the scrub's end; {pair.Describe()}", Pair.ProtectSeconds);
+                        // The device says that it wrote and did not, or wrote something else: found by a scrub, attributed to this copy, repaired from the other.
+                        pair.Ask("fault", "inject", "disk-data", "--server", server, "--set", $"kind={episode}", "--set", "count=3");
+                        WaitForBlocks(pair, leader, 4);
+                        pair.Ask("fault", "clear", "disk-data", "--server", server);
+                        ScrubUntilClean(pair, server);
                         break;
                     }
                 default:
@@ -106,6 +124,8 @@ public sealed partial class DiskTests(ITestOutputHelper output)
         }
 
         Assert.True(Log(pair, "disk-data-lost") == 0, $"The guest got an I/O error; {pair.Describe()}");
+        if (episodes.Any(episode => episode is "flip" or "torn" or "lost"))
+            Assert.True(Log(pair, "disk-repaired") > 0, $"No wrong block was found; {pair.Describe()}");
         StopAndCompare(pair, leader);
     }
 
@@ -152,14 +172,41 @@ public sealed partial class DiskTests(ITestOutputHelper output)
         output.WriteLine($"{reported} blocks reported stable, {verified.Value}; both images are equal and clean");
     }
 
+    private static void ScrubUntilClean(Pair pair, string server)
+    {
+        int Clean() => Regex.Count(pair.Log(server), @"regions: 0 bad block\(s\), 0 block");
+        int clean = Clean(), scrubs = pair.CountOf(server, "disk-scrubbed");
+        pair.Ask("disk", "scrub", "data", "--server", server);
+        Wait.Until(() =>
+        {
+            if (Clean() > clean) return true;
+            int ended = pair.CountOf(server, "disk-scrubbed");
+            if (ended > scrubs)
+            {
+                scrubs = ended;
+                pair.Ask("disk", "scrub", "data", "--server", server);
+            }
+
+            return false;
+        }, () => $"a scrub that finds nothing any more; {pair.Describe()}", Pair.ProtectSeconds);
+    }
+
     private static void WaitUntilMirrored(Pair pair, string server, int before) =>
         Wait.Until(() => pair.CountOf(server, "disk-mirrored") > before, () => $"both copies to be equal again; {pair.Describe()}", Pair.ProtectSeconds);
 
     private static void WaitForBlocks(Pair pair, string leader, int count)
     {
         long wanted = Reported(pair) + count;
-        Wait.Until(() => Reported(pair) >= wanted, () => $"the guest to write {count} more blocks with {leader} leading ({Reported(pair)} so far); {pair.Describe()}", Pair.ProtectSeconds);
+        Wait.Until(() => Reported(pair) >= wanted, () => $"the guest to write {count} more blocks with {leader} leading ({Reported(pair)} so far); its console ends with \"{Tail(pair, leader)}\"; {Asked(pair)}; {pair.Describe()}", Pair.ProtectSeconds);
     }
+
+    private static string Tail(Pair pair, string server)
+    {
+        string console = Encoding.Latin1.GetString(pair.Console(server));
+        return console[Math.Max(0, console.Length - 300)..];
+    }
+
+    private static string Asked(Pair pair) => string.Concat(((string[])[Pair.ServerA, Pair.ServerB]).Where(pair.Runs).Select(server => $"\nas {server} says:\n{pair.Operate(server, "status").Output}\n{pair.Operate(server, "disk", "list").Output}"));
 
     // The highest number told stable, on either console.
     private static long Reported(Pair pair)
@@ -172,20 +219,4 @@ public sealed partial class DiskTests(ITestOutputHelper output)
     }
 
     private static int Log(Pair pair, string kind) => pair.CountOf(Pair.ServerA, kind) + pair.CountOf(Pair.ServerB, kind);
-
-    // In the file's data: a block that starts with the guest's own words.
-    private static void FlipUsedBit(string image)
-    {
-        using FileStream file = new(image, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        byte[] block = new byte[4096];
-        for (long at = file.Length - 4096; at > 0; at -= 4096)
-        {
-            file.Position = at;
-            file.ReadExactly(block);
-            if (!block.AsSpan().StartsWith("actorft-block "u8)) continue;
-            file.Position = at + 2000;
-            file.WriteByte((byte)(block[2000] ^ 1));
-            return;
-        }
-    }
 }

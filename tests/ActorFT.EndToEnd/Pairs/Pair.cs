@@ -83,6 +83,9 @@ internal class Pair : IDisposable
     /// <summary>Whether a node's process has been started and not ended by us.</summary>
     public bool Runs(string node) => _nodes.ContainsKey(node);
 
+    /// <summary>Processor time that a node's process has used so far, seconds; 0 when it does not run.</summary>
+    public double ProcessorSeconds(string node) => _nodes.TryGetValue(node, out ActorftProcess? process) ? process.ProcessorTime.TotalSeconds : 0;
+
     /// <summary>The file of the machine's console on a server.</summary>
     public string ConsolePath(string server) => Path.Combine(_folder.Root, server + ".console");
 

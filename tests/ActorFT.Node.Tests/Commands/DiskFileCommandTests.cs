@@ -55,7 +55,7 @@ public sealed class DiskFileCommandTests : IDisposable
     {
         Assert.Equal(0, Run("disk", "create", "--config", "one.conf", "--size", "1 MiB").ExitCode);
         byte[] metadata = File.ReadAllBytes(_folder["data.img.actorft"]);
-        Refused(["disk", "create", "--config", "one.conf", "--replacement"], "metadata already", "--force");
+        Refused(["disk", "create", "--config", "one.conf", "--replacement"], "metadata already", "--force", "copy of disk guest/data", "overwrites");
         Assert.Equal(metadata, File.ReadAllBytes(_folder["data.img.actorft"]));
         Assert.Equal(0, Run("disk", "create", "--config", "one.conf", "--replacement", "--force").ExitCode);
     }

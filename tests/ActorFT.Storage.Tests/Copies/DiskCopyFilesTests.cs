@@ -19,7 +19,7 @@ public sealed class DiskCopyFilesTests : IDisposable
     private StorageConfigurationException Refused(Action action)
     {
         var before = Directory.GetFiles(_folder).Order().ToDictionary(f => f, f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(ReadShared(f))));
-        StorageConfigurationException e = Assert.Throws<StorageConfigurationException>(action);
+        StorageConfigurationException e = Assert.ThrowsAny<StorageConfigurationException>(action);
         var after = Directory.GetFiles(_folder).Order().ToDictionary(f => f, f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(ReadShared(f))));
         Assert.Equal(before, after);
         Assert.DoesNotContain('\n', e.Message);
@@ -152,7 +152,7 @@ public sealed class DiskCopyFilesTests : IDisposable
         var clock = new ActorFT.Storage.Files.CrashClock();
         var image = new ActorFT.Storage.Files.CrashBlockFile("image", 1 << 20, clock);
         var metadata = new ActorFT.Storage.Files.CrashBlockFile("metadata", 0, clock) { SpaceLimitBytes = 1000 };
-        StorageConfigurationException e = Assert.Throws<StorageConfigurationException>(
+        StorageConfigurationException e = Assert.ThrowsAny<StorageConfigurationException>(
             () => DiskCopy.Create(image, metadata, CrashRig.Name, new DiskGeometry(1 << 20), Guid.NewGuid(), NewCopyRole.Current, Options));
         Assert.Contains("no space for the metadata", e.Message, StringComparison.Ordinal);
         Assert.Equal(0, metadata.LengthBytes);

@@ -1,4 +1,3 @@
-using ActorFT.Machine.IO;
 using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
@@ -163,60 +162,5 @@ public class MirrorDecisionTests
         Assert.Equal((65536L, 4L * 65536), (plan.Progress(2000).DoneBytes, plan.Progress(2000).TotalBytes));
         Assert.Equal([3], plan.TakeNewlyDone());
         Assert.Equal((5, 7, 1), (plan.TakeNext()!.Value.Region, plan.TakeNext()!.Value.Region, plan.TakeNext()!.Value.Region)); // on round the disk, then again
-    }
-
-    [Fact]
-    public void Repair_BlocksBadHere_AreFetchedRewrittenAndTheRequestRetried()
-    {
-        var repair = new BadBlockRepair([3, 9]);
-        Assert.Equal((RepairStep.FetchFromPeer, 3L), repair.Next);
-        repair.Fetched(isGood: true);
-        Assert.Equal((RepairStep.Rewrite, 3L), repair.Next);
-        repair.Rewritten(isGood: true);
-        Assert.Equal((RepairStep.FetchFromPeer, 9L), repair.Next);
-        repair.Fetched(isGood: true);
-        repair.Rewritten(isGood: true);
-        Assert.Equal((RepairStep.RetryRequest, 2), (repair.Next.Step, repair.Repaired));
-    }
-
-    [Fact]
-    public void Repair_BlockBadOnBoth_GivesTheGuestAnErrorAfterTheOthersAreRepaired()
-    {
-        var repair = new BadBlockRepair([3, 9]);
-        repair.Fetched(isGood: false);
-        repair.Fetched(isGood: true);
-        repair.Rewritten(isGood: true);
-        Assert.Equal((RepairStep.GuestError, 3L), repair.Next);
-        Assert.Equal([3L], repair.LostBlocks);
-        Assert.Equal(1, repair.Repaired);
-    }
-
-    [Fact]
-    public void Repair_DeviceRefusesTheWrite_FailsTheCopyNotTheGuest()
-    {
-        var repair = new BadBlockRepair([3]);
-        repair.Fetched(isGood: true);
-        repair.Rewritten(isGood: false);
-        Assert.Equal(RepairStep.FailCopy, repair.Next.Step);
-    }
-
-    [Fact]
-    public void SharedCopy_TwoReplicasAskTheSame_IsCarriedOutOnceWithOneResult()
-    {
-        var ledger = new SharedCopyLedger(limit: 2);
-        var seven = new BlockCompleted(0, 7, BlockStatus.Ok, new byte[] { 1 });
-        Assert.Equal(LedgerAnswer.Execute, ledger.Ask(7, 0, out _));
-        Assert.Equal(LedgerAnswer.Wait, ledger.Ask(7, 1, out _));
-        Assert.True(ledger.Completed(seven));
-        Assert.Equal(LedgerAnswer.Execute, ledger.Ask(8, 1, out _)); // the other may be ahead too
-        Assert.False(ledger.Completed(seven with { RequestId = 8 }));
-        Assert.Equal(LedgerAnswer.Execute, ledger.Ask(9, 1, out _));
-        Assert.True(ledger.IsFull);
-        Assert.Equal(LedgerAnswer.Replay, ledger.Ask(8, 0, out BlockCompleted? result));
-        Assert.Equal(8UL, result!.RequestId);
-        Assert.False(ledger.IsFull);
-        ledger.Completed(seven with { RequestId = 9 });
-        ledger.Forget();
-        Assert.Equal(0, ledger.Count);
     }
 }

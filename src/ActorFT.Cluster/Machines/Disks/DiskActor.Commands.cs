@@ -25,7 +25,7 @@ public sealed partial class DiskActor
 
     // Of resync or scrub; negative when neither runs.
     private double Progress => _mirror.Resync is { } resync ? resync.Fraction
-        : _mirror.ScrubbedRegions is { } regions ? (double)regions / _options.Opened.Copy.Geometry.RegionCount : -1;
+        : _mirror.ScrubbedRegions is { } regions ? (double)regions / _options.Geometry.RegionCount : -1;
 
     private void TellProgress()
     {

@@ -165,6 +165,7 @@ public sealed partial class DiskActor : IMirrorHost
 
     bool IMirrorHost.OnBadBlocks(int count)
     {
+        if (count == 0) return true; // known, and being fetched
         CopyDecision decision = _health.BadBlocksFound(NowMs, count);
         if (decision.Action == CopyAction.RepairBlocks) return true;
         Later(() => Decide(decision));
@@ -195,7 +196,20 @@ public sealed partial class DiskActor : IMirrorHost
             MirrorNote.Differ => ("disk-differs", FaultSeverity.Error),
             _ => ("disk-scrubbed", FaultSeverity.Info),
         };
+        if (note == MirrorNote.BadBlocks && IsOfTheSameEpisode()) severity = FaultSeverity.Info; // one fault counts once
         Report(kind, severity, sentence);
+    }
+
+    // Bad blocks that are found one after the other are one fault of the device.
+    private const long EpisodeMs = 30_000;
+
+    private long _badBlocksAtMs = long.MinValue / 2;
+
+    private bool IsOfTheSameEpisode()
+    {
+        bool isSame = NowMs - _badBlocksAtMs < EpisodeMs;
+        _badBlocksAtMs = NowMs;
+        return isSame;
     }
 
     private void Report(string kind, FaultSeverity severity, string sentence, string action = "")

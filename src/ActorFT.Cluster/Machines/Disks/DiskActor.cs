@@ -32,7 +32,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private OpenedCopy? _opened;
     private DiskCopyWorker? _worker;
     private Task _records = Task.CompletedTask;
-    private bool _isIsolated, _isOpening;
+    private bool _isIsolated, _isOpening, _isEverOpened;
     private ulong _term;
     private int _marks;
     private readonly Dictionary<int, Action> _marking = [];
@@ -54,7 +54,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
         (_options, _coordinator, _term) = (options, coordinator, options.Term);
         _health = new CopyHealth(options.Policy);
         _self = Self;
-        _mirror = new DiskMirror(options.Settings.Name, options.Opened.Copy.Geometry, options.Mirror, this);
+        _mirror = new DiskMirror(options.Settings.Name, options.Geometry, options.Mirror, this);
     }
 
     /// <summary>How to create one.</summary>
@@ -71,12 +71,21 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     protected override void PreStart()
     {
         Timers.StartPeriodicTimer("tick", MachineProtocol.Tick.Instance, s_tick);
-        Use(_options.Opened);
+        if (_options.Opened is not { } opened)
+        {
+            // Served by the other server's copy; the mark stays as it is, so that nothing is lost by trying.
+            _mirror.CopyOut(_options.NotCurrentBecause);
+            Decide(_health.CopyFailed(NowMs, CopyFaultKind.Failed, _options.NotCurrentBecause));
+            return;
+        }
+
+        _isEverOpened = true;
+        Use(opened);
         bool isCurrent = _options.IsCurrent;
         _isStale = !isCurrent;
         _mirror.CopyOpened(isCurrent, isCurrent ? "" : _options.NotCurrentBecause);
         if (!isCurrent) _health.Rebuilding(_options.NotCurrentBecause);
-        RecoveryReport recovery = _options.Opened.Copy.Recovery;
+        RecoveryReport recovery = opened.Copy.Recovery;
         if (recovery.JournalRecords != 0)
             Report("disk-recovered", FaultSeverity.Info, $"after an end that was not in order {recovery.JournalRecords} journal records were played again, {recovery.BlocksRedone} blocks written again");
     }
@@ -225,7 +234,16 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
             return;
         }
 
+        if (copy.Copy.Geometry.RegionBytes != _options.Geometry.RegionBytes)
+        {
+            Task.Run(copy.Copy.Dispose);
+            ((IMirrorHost)this).OnForeign($"it has regions of {copy.Copy.Geometry.RegionBytes} bytes and this disk {_options.Geometry.RegionBytes}; restart the node to use it");
+            return;
+        }
+
         Use(copy);
+        if (!_isEverOpened && !_isStale && DiskOpening.WhyNotCurrent(copy.Copy.Describe(), _term).Length != 0) ((IMirrorHost)this).MarkStale(() => { });
+        _isEverOpened = true;
         bool isCurrent = !_isStale;
         const string Why = "in service again; it may lack what was written meanwhile";
         if (isCurrent) _health.Resynchronised();
@@ -254,12 +272,16 @@ public sealed record DiskActorOptions
     public required string Server { get; init; }
     /// <summary>Where the copy is.</summary>
     public required DiskCopySettings Settings { get; init; }
-    /// <summary>The copy as the node opened it.</summary>
-    public required OpenedCopy Opened { get; init; }
+    /// <summary>The copy as the node opened it; null when it could not.</summary>
+    public required OpenedCopy? Opened { get; init; }
+    /// <summary>How the disk is cut up.</summary>
+    public required DiskGeometry Geometry { get; init; }
     /// <summary>The term that this server's disks are marked with.</summary>
     public required ulong Term { get; init; }
     /// <summary>Whether it lacks nothing, as its metadata and this server's mark say.</summary>
     public required bool IsCurrent { get; init; }
+    /// <summary>How the copy stands to begin with.</summary>
+    public CopyUse Use => IsCurrent ? CopyUse.Current : Opened is null ? CopyUse.Out : CopyUse.Rebuilding;
     /// <summary>Why it is not.</summary>
     public string NotCurrentBecause { get; init; } = "";
     /// <summary>Restarts and limits.</summary>

@@ -36,9 +36,9 @@ public sealed partial class LockstepCoordinatorActor
     /// <summary>Whether both copies of every disk lack nothing.</summary>
     private bool AreDisksMirrored => _disks.All(disk => disk is { Own: CopyUse.Current, Peer: CopyUse.Current });
 
-    private void BeginDisks(IReadOnlyList<bool> areCurrent)
+    private void BeginDisks(IReadOnlyList<CopyUse> uses)
     {
-        _disks = [.. areCurrent.Select(isCurrent => new DiskStanding { Own = isCurrent ? CopyUse.Current : CopyUse.Rebuilding, IsStale = !isCurrent })];
+        _disks = [.. uses.Select(use => new DiskStanding { Own = use, IsStale = use == CopyUse.Rebuilding })];
         if (_disks.Any(disk => disk.IsStale)) _parts.TermKeeper.Tell(new MachineProtocol.WriteStale(true, 0), Self);
         ConsiderDisks();
     }

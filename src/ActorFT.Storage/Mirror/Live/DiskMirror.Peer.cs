@@ -98,7 +98,7 @@ public sealed partial class DiskMirror
     private void OnResultWanted(ulong id)
     {
         if (_kept.TryGetValue(id, out Kept? kept)) Say(new ResultTold(id, AnswerOf(kept), kept.Data));
-        else if (id <= _forgottenThrough && !_entries.ContainsKey(id)) Say(new ResultTold(id, PeerAnswer.Gone, default));
+        else if (id <= Math.Max(_latest, _forgottenThrough) && !_entries.ContainsKey(id)) Say(new ResultTold(id, PeerAnswer.Gone, default)); // ended here: no answer would come
         else if (_wants.Count < _settings.KeptResults) _wants.Add(id);
     }
 

@@ -27,7 +27,7 @@ public sealed partial class DiskMirror
     private ResyncPlan? _plan;
     private ulong _fetchedThrough; // regions of the plan hold what the other had written up to here: this replica's reads must not see it before
     private long _inventoryAskedMs = long.MinValue / 2, _resyncNotBeforeMs;
-    private bool _isPlanning, _isMarkingCurrent;
+    private bool _isPlanning, _isMarkingCurrent, _isTakingInventory;
     private ulong _internalId = InternalIds;
 
     // Requests of the mirror's own are beside the machine's: its ids never come so far.
@@ -66,10 +66,31 @@ public sealed partial class DiskMirror
             SayStands();
             return;
         }
-        // From here on the peer is written too: what differs now is what may differ, and stays marked until it was compared.
+        if (_isTakingInventory) return;
+        _isTakingInventory = true;
+        // From here on the peer is written too: what differs now is what may differ, and stays marked until it was compared. What was given to the copy
+        // has been done by it, and is marked, when a flush behind it has begun.
+        int life = _life, copyLife = _copyLife;
+        ulong position = _position;
+        _host.Submit(new BlockRequested(0, ++_internalId, BlockOperation.Flush, 0, 0, default), outcome =>
+        {
+            _isTakingInventory = false;
+            if (life != _life || copyLife != _copyLife) return;
+            if (outcome.Fault is { } fault)
+            {
+                Fail(fault, outcome.Detail);
+                return;
+            }
+
+            TellInventory(position);
+        });
+    }
+
+    private void TellInventory(ulong position)
+    {
         CopyDescription? described = null;
         int[] dirty = [];
-        int life = _life;
+        int life = _life, copyLife = _copyLife;
         _host.Record(copy =>
         {
             described = copy.Describe();
@@ -77,8 +98,8 @@ public sealed partial class DiskMirror
             copy.MarkDirty(dirty);
         }, isRecorded =>
         {
-            if (life == _life && isRecorded && described is { } d)
-                Say(new Inventory(Use, d.DiskId, d.CapacityBytes, _geometry.RegionBytes, d.NeedsFullCompare, _base, dirty));
+            if (life == _life && copyLife == _copyLife && isRecorded && described is { } d)
+                Say(new Inventory(Use, d.DiskId, d.CapacityBytes, _geometry.RegionBytes, d.NeedsFullCompare, _base, position, dirty));
         });
     }
 
@@ -91,6 +112,8 @@ public sealed partial class DiskMirror
             return;
         }
 
+        // What this replica wrote while its copy was out, or lost with its memory, and the other has not come to: dirty on neither side yet.
+        int[] ahead = [.. Enumerable.Range(0, _geometry.RegionCount).Where(region => _lastWrite[region] > inventory.Position)];
         string? refusal = null;
         int[] regions = [];
         _isPlanning = true;
@@ -107,7 +130,7 @@ public sealed partial class DiskMirror
             }
 
             bool isAll = isOther || own.NeedsFullCompare || inventory.NeedsFullCompare;
-            regions = isAll ? [.. Enumerable.Range(0, _geometry.RegionCount)] : [.. copy.DirtyRegions().Union(_settings.Bug == MirrorBug.ForgetsPeersDirtyRegions ? [] : inventory.DirtyRegions.Where(r => r >= 0 && r < _geometry.RegionCount)).Order()];
+            regions = isAll ? [.. Enumerable.Range(0, _geometry.RegionCount)] : [.. copy.DirtyRegions().Union(ahead).Union(_settings.Bug == MirrorBug.ForgetsPeersDirtyRegions ? [] : inventory.DirtyRegions.Where(r => r >= 0 && r < _geometry.RegionCount)).Order()];
             copy.MarkDirty(regions); // so that an interrupted rebuild knows what is left
             if (isOther) copy.AdoptDiskId(inventory.DiskId);
             if (own.NeedsFullCompare) copy.SetNeedsFullCompare(false);
@@ -131,12 +154,19 @@ public sealed partial class DiskMirror
         });
     }
 
+    // Requests that were under way together meet the same bad block: it is one. What is being fetched was counted when that began.
+    private long[] Fresh(IReadOnlyList<long> blocks) => [.. blocks.Where(block => _plan is not { } plan || !plan.IsWanted(_geometry.RegionOfBlock(block)))];
+
     // A block that cannot be read here, or written in part, has its region fetched. That this copy may lack a write there is durable before
     // the request ends.
     private void FetchBadBlocks(IReadOnlyList<long> blocks, BlockRequested request, Entry entry)
     {
-        Counts = Counts with { BadBlocks = Counts.BadBlocks + blocks.Count };
-        _host.Tell(MirrorNote.BadBlocks, $"{blocks.Count} bad block(s) from {blocks[0]} on were found");
+        if (Fresh(blocks) is { Length: not 0 } fresh)
+        {
+            Counts = Counts with { BadBlocks = Counts.BadBlocks + fresh.Length };
+            _host.Tell(MirrorNote.BadBlocks, $"{fresh.Length} bad block(s) from {fresh[0]} on were found");
+        }
+
         if (!CanPeerServe) return;
         // A change that met a bad block was not made at all, or in part: every region of it is fetched.
         int[] regions = request.Operation == BlockOperation.Read ? [.. blocks.Select(_geometry.RegionOfBlock).Distinct()]

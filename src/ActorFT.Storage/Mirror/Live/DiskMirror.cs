@@ -29,6 +29,7 @@ public sealed partial class DiskMirror
     {
         internal BlockRequested Request { get; } = request;
         internal BlockOutcome? Own { get; set; }
+        internal bool IsOwnGood { get; set; }       // what the own copy answered counts
         internal bool IsOwnBad { get; set; }        // the own copy could not, or was not asked
         internal PeerAnswer? Peer { get; set; }
         internal ReadOnlyMemory<byte> PeerData { get; set; }
@@ -40,6 +41,7 @@ public sealed partial class DiskMirror
 
     private readonly DiskGeometry _geometry;
     private readonly ulong _blockSeed;
+    private readonly ulong[] _lastWrite; // of this replica, by region, whether its copy has it or not
     private readonly MirrorSettings _settings;
     private readonly IMirrorHost _host;
     private readonly StateWriter _writer = new();
@@ -48,6 +50,8 @@ public sealed partial class DiskMirror
     private int _copyLife; // rises with every opening or loss of the copy
     private long _nowMs;
     private ulong _position; // the last mutation that this replica made
+    private ulong _latest;   // the last request
+    private ulong _stableThrough, _lostWithCopy, _lostThrough; // flushed; lost with the copy's memory; and with no other copy, and the guest was not told yet
     private bool _isStaleMarked;
     private bool _isPeerIn;
     private (ulong Term, ulong Number) _pairing;
@@ -60,6 +64,7 @@ public sealed partial class DiskMirror
     public DiskMirror(DiskName name, DiskGeometry geometry, MirrorSettings settings, IMirrorHost host)
     {
         _geometry = geometry;
+        _lastWrite = new ulong[geometry.RegionCount];
         _blockSeed = BlockHash.Seed(name.Machine, name.Disk);
         _settings = settings;
         _host = host;
@@ -91,6 +96,8 @@ public sealed partial class DiskMirror
     {
         _copyLife++;
         DropPlan();
+        // What it lost it gets from the other's copy; if it serves as it is, there was none.
+        (_lostThrough, _lostWithCopy) = (isCurrent ? Math.Max(_lostThrough, _lostWithCopy) : 0, 0);
         Stand(isCurrent ? CopyUse.Current : CopyUse.Rebuilding, isCurrent ? "" : reason);
     }
 
@@ -139,7 +146,8 @@ public sealed partial class DiskMirror
     {
         _life++;
         _entries.Clear();
-        (_isPeerIn, _peerUse, _position, _base, _syncedPosition) = (false, null, 0, 0, 0);
+        Array.Clear(_lastWrite);
+        (_isPeerIn, _peerUse, _position, _latest, _base, _syncedPosition, _stableThrough, _lostWithCopy, _lostThrough) = (false, null, 0, 0, 0, 0, 0, 0, 0);
         _wants.Clear();
         ForgetKept();
         DropPlan();
@@ -152,6 +160,7 @@ public sealed partial class DiskMirror
         if (isMutation) HoldSyncBefore(request.RequestId);
         Entry entry = new(request);
         _entries[request.RequestId] = entry;
+        _latest = Math.Max(_latest, request.RequestId);
         if (isMutation)
         {
             _position = Math.Max(_position, request.RequestId);
@@ -170,6 +179,8 @@ public sealed partial class DiskMirror
     private void NoteWritten(BlockRequested request)
     {
         if (!IsInside(request)) return;
+        int last = (int)((request.OffsetBytes + request.LengthBytes - 1) / (ulong)_geometry.RegionBytes);
+        for (int region = (int)(request.OffsetBytes / (ulong)_geometry.RegionBytes); region <= last; region++) _lastWrite[region] = request.RequestId;
         _plan?.TargetWrote(request.RequestId, (long)request.OffsetBytes, (long)request.LengthBytes);
     }
 
@@ -194,26 +205,91 @@ public sealed partial class DiskMirror
         {
             // A malformed request ends alike on both servers.
             entry.Own = outcome;
-            Keep(request, PeerAnswer.Ok, outcome.Completed.Data, outcome.Completed.Status);
-            Settle(entry);
+            if (request.Operation == BlockOperation.Flush && IsFirstSinceLoss(entry)) return;
+            Accept(entry);
+            AcceptBehind(request);
             return;
         }
 
         if (!isOfThisCopy)
         {
             OwnCannot(entry);
+            AcceptBehind(request);
             return;
         }
 
-        if (outcome.BadBlocks.Count != 0 && _host.OnBadBlocks(outcome.BadBlocks.Count))
+        if (outcome.BadBlocks.Count != 0 && _host.OnBadBlocks(Fresh(outcome.BadBlocks).Length))
         {
             FetchBadBlocks(outcome.BadBlocks, request, entry);
             OwnCannot(entry);
+            AcceptBehind(request);
             return;
         }
 
         Fail(outcome.Fault.Value, outcome.Detail);
         OwnCannot(entry);
+        AcceptBehind(request);
+    }
+
+    // A read was given to the copy behind the changes before it: had one of them not been made, it shows what was there before. So it counts when those
+    // have ended well, which may be told later than the read's own end.
+    private void Accept(Entry entry)
+    {
+        if (entry.IsOwnGood || entry.IsOwnBad || entry.Own is not { } own) return;
+        BlockRequested request = entry.Request;
+        if (request.Operation == BlockOperation.Read && own.Completed.Status == BlockStatus.Ok)
+        {
+            if (HasChangeBefore(request))
+            {
+                _isAnyReadHeld = true;
+                return;
+            }
+
+            if (_isPeerIn && !IsReadableHere(request))
+            {
+                entry.Own = null;
+                OwnCannot(entry);
+                return;
+            }
+        }
+
+        entry.IsOwnGood = true;
+        Keep(request, PeerAnswer.Ok, own.Completed.Data, own.Completed.Status);
+        Settle(entry);
+    }
+
+    private void AcceptBehind(BlockRequested change)
+    {
+        if (!_isAnyReadHeld || change.Operation is BlockOperation.Read or BlockOperation.Flush) return;
+        _isAnyReadHeld = false;
+        foreach (Entry entry in Snapshot()) Accept(entry);
+    }
+
+    private bool _isAnyReadHeld; // perhaps
+
+    private bool HasChangeBefore(BlockRequested read)
+    {
+        foreach ((ulong id, Entry entry) in _entries)
+        {
+            if (id >= read.RequestId) return false;
+            BlockRequested change = entry.Request;
+            if (entry.Own is null && !entry.IsOwnBad && change.Operation is not (BlockOperation.Read or BlockOperation.Flush)
+                && change.OffsetBytes < read.OffsetBytes + read.LengthBytes && read.OffsetBytes < change.OffsetBytes + change.LengthBytes) return true;
+        }
+
+        return false;
+    }
+
+    // The only copy failed with writes in its memory that the guest had been told of: like an operating system that could not write back, the next flush
+    // says so. A flush that ended well would vouch for them.
+    private bool IsFirstSinceLoss(Entry flush)
+    {
+        _stableThrough = Math.Max(_stableThrough, flush.Request.RequestId);
+        if (_lostThrough == 0 || flush.Request.RequestId <= _lostThrough) return false;
+        flush.IsOwnBad = true;
+        Keep(flush.Request, PeerAnswer.Bad, default, BlockStatus.IoError);
+        EndWithError(flush, "writes of before were lost with its memory");
+        return true;
     }
 
     private void OwnCannot(Entry entry)
@@ -228,16 +304,16 @@ public sealed partial class DiskMirror
     {
         if (!_entries.ContainsKey(entry.Request.RequestId)) return;
         BlockRequested request = entry.Request;
-        if (entry.Own is { } own && !WaitsForPeersFlush(entry))
+        if (entry is { IsOwnGood: true, Own: { } own } && !WaitsForPeersFlush(entry))
         {
             End(entry, own.Completed.Status, own.Completed.Data);
             return;
         }
 
-        if (entry.Own is null && !entry.IsOwnBad || entry.IsHeldByRecord) return; // the own copy has not answered yet
+        if (!entry.IsOwnGood && !entry.IsOwnBad || entry.IsHeldByRecord) return; // the own copy has not answered yet
         if (!_isPeerIn)
         {
-            if (entry.Own is { } alone) End(entry, alone.Completed.Status, alone.Completed.Data);
+            if (entry is { IsOwnGood: true, Own: { } alone }) End(entry, alone.Completed.Status, alone.Completed.Data);
             else EndWithError(entry, "there is no other copy now");
             return;
         }
@@ -305,6 +381,7 @@ public sealed partial class DiskMirror
     {
         Counts = Counts with { Errors = Counts.Errors + 1 };
         BlockRequested request = entry.Request;
+        if (request.Operation == BlockOperation.Flush && request.RequestId > _lostThrough) _lostThrough = 0;
         _host.Tell(MirrorNote.DataLost, $"the guest got an I/O error for a {request.Operation} of {request.LengthBytes} bytes at {request.OffsetBytes}: this server's copy cannot do it ({(Reason.Length == 0 ? "bad blocks" : Reason)}), and {why}");
         End(entry, BlockStatus.IoError, default);
     }
@@ -325,10 +402,13 @@ public sealed partial class DiskMirror
         _host.MarkStale(() =>
         {
             _isMarkingStale = false;
-            if (life != _life || Use == CopyUse.Current) return;
-            _isStaleMarked = true;
-            _host.Tell(MirrorNote.ServedByPeer, $"requests are served by the other server's copy ({Reason})");
-            foreach (Entry entry in Snapshot()) Settle(entry);
+            if (life == _life && Use != CopyUse.Current)
+            {
+                _isStaleMarked = true;
+                _host.Tell(MirrorNote.ServedByPeer, $"requests are served by the other server's copy ({Reason})");
+            }
+
+            foreach (Entry entry in Snapshot()) Settle(entry); // of a life begun meanwhile too: they waited for this
         });
     }
 
@@ -345,6 +425,7 @@ public sealed partial class DiskMirror
     private void LoseCopy(string reason)
     {
         _copyLife++;
+        if (Use == CopyUse.Current && _position > _stableThrough) _lostWithCopy = _position;
         DropPlan();
         (_scrubNext, _isScrubLooking) = (null, false);
         if (Use == CopyUse.Current) _isStaleMarked = false;

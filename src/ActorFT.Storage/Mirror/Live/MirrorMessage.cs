@@ -33,8 +33,8 @@ internal sealed record CopyStands(CopyUse Use, string Reason) : MirrorMessage;
 /// <summary>Tell me what your copy is and what may differ.</summary>
 internal sealed record InventoryWanted : MirrorMessage;
 
-/// <summary>What my copy is, and the regions in which yours may differ, recorded durably here. <paramref name="Base"/>: the position that your replica began at.</summary>
-internal sealed record Inventory(CopyUse Use, Guid DiskId, long CapacityBytes, int RegionBytes, bool NeedsFullCompare, ulong Base, int[] DirtyRegions) : MirrorMessage;
+/// <summary>What my copy is, and the regions in which yours may differ, recorded durably here. <paramref name="Base"/>: the position that your replica began at; <paramref name="Position"/>: what my replica made up to here is in the regions.</summary>
+internal sealed record Inventory(CopyUse Use, Guid DiskId, long CapacityBytes, int RegionBytes, bool NeedsFullCompare, ulong Base, ulong Position, int[] DirtyRegions) : MirrorMessage;
 
 /// <summary>Tell me the result of a request that both replicas make.</summary>
 internal sealed record ResultWanted(ulong RequestId) : MirrorMessage;
@@ -82,6 +82,7 @@ internal static class MirrorCodec
                 writer.U32((uint)m.RegionBytes);
                 writer.Bool(m.NeedsFullCompare);
                 writer.U64(m.Base);
+                writer.U64(m.Position);
                 WriteInts(writer, m.DirtyRegions);
                 break;
             case ResultWanted m: writer.U8(4); writer.U64(m.RequestId); break;
@@ -135,7 +136,7 @@ internal static class MirrorCodec
         {
             1 => new CopyStands(ReadUse(ref reader), System.Text.Encoding.UTF8.GetString(reader.Bytes(MaxText))),
             2 => new InventoryWanted(),
-            3 => new Inventory(ReadUse(ref reader), new Guid(reader.Raw(16)), (long)reader.U64(), (int)reader.U32(), reader.Bool(), reader.U64(), ReadInts(ref reader, MaxRegions)),
+            3 => new Inventory(ReadUse(ref reader), new Guid(reader.Raw(16)), (long)reader.U64(), (int)reader.U32(), reader.Bool(), reader.U64(), reader.U64(), ReadInts(ref reader, MaxRegions)),
             4 => new ResultWanted(reader.U64()),
             5 => new ResultTold(reader.U64(), (PeerAnswer)Math.Min(reader.U8(), (byte)PeerAnswer.Gone), reader.Bytes(MaxData).ToArray()),
             6 => ReadRegionWanted(ref reader),

@@ -1,0 +1,279 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using ActorFT.EndToEnd.Machines;
+using ActorFT.EndToEnd.Pairs;
+using ActorFT.Node.Tests.Support;
+
+namespace ActorFT.PairBench;
+
+/// <summary>
+/// A machine's disk under the loads of scripts/guest/disk-bench: alone, in lockstep on two servers, while the other copy is rebuilt, and in QEMU with a copy of
+/// the same image. scripts/bench disk runs it.
+/// </summary>
+internal sealed class DiskBench
+{
+    private static readonly string[] s_loads = ["randread", "randwrite", "fsync", "seqread", "seqwrite"];
+    private static readonly string[] s_kinds = ["simplex", "duplex", "rebuild", "qemu"];
+    private const string ThrottledRate = "8 MiB";
+
+    /// <summary>One load once: requests a second, MB/s, latencies in microseconds, and cores that the servers' processes used.</summary>
+    private readonly record struct Sample(double Iops, double MegabytesPerSecond, double P50, double P99, double Cores);
+
+    private readonly Dictionary<(string Kind, string Load), List<Sample>> _samples = [];
+    private readonly List<(double Resync, double Copy)> _resyncs = [];
+    private readonly Action<string> _say;
+    private readonly string _initrd = Environment.GetEnvironmentVariable("ACTORFT_BENCH_INITRD") ?? throw new InvalidOperationException("ACTORFT_BENCH_INITRD is not set; scripts/bench disk sets it.");
+    private int _runs = 3, _seconds = 3, _megabytes = 128;
+    private string[] _only = [.. s_kinds, "resync"];
+
+    private DiskBench(Action<string> say) => _say = say;
+
+    internal static int Run(string[] args, Action<string> say)
+    {
+        DiskBench bench = new(say);
+        bool isJson = false;
+        for (int i = 0; i + 1 < args.Length; i += 2)
+        {
+            string value = args[i + 1];
+            switch (args[i])
+            {
+                case "--runs": bench._runs = int.Parse(value, CultureInfo.InvariantCulture); break;
+                case "--seconds": bench._seconds = int.Parse(value, CultureInfo.InvariantCulture); break;
+                case "--size": bench._megabytes = int.Parse(value, CultureInfo.InvariantCulture); break;
+                case "--only": bench._only = value.Split(','); break;
+                default: isJson |= args[i] == "--output"; break;
+            }
+        }
+
+        try
+        {
+            for (int run = 1; run <= bench._runs; run++)
+            {
+                say($"run {run} of {bench._runs}");
+                if (bench.Wants("simplex") || bench.Wants("duplex") || bench.Wants("rebuild")) bench.MeasurePair();
+                if (bench.Wants("resync")) bench.MeasureResync();
+                if (bench.Wants("qemu")) bench.MeasureQemu();
+            }
+        }
+        catch (TimeoutException e)
+        {
+            Console.Error.WriteLine($"disk failed: {e.Message}");
+            return 1;
+        }
+
+        if (isJson) Console.WriteLine(bench.Json());
+        else bench.Print();
+        return 0;
+    }
+
+    private bool Wants(string kind) => _only.Contains(kind);
+
+    private string Does => Guest.Command($"/usr/bin/disk-bench {_seconds}");
+
+    private Pair NewPair(string does, string disks)
+    {
+        Pair pair = new(1, does, machine: Pair.DiskKeys, node: $"disks {{ {disks}, restarts = 1000 }}\n  faults {{ policies {{ disk {{ action = alert }} }} }}");
+        foreach (string server in (string[])[Pair.ServerA, Pair.ServerB])
+            File.WriteAllText(pair.ConfigurationPath(server), File.ReadAllText(pair.ConfigurationPath(server)).Replace(Guest.Initrd, _initrd, StringComparison.Ordinal));
+        return pair;
+    }
+
+    private void MeasurePair()
+    {
+        using Pair pair = NewPair(Does, $"resync-rate = {ThrottledRate}").MakeDisk($"{_megabytes}M");
+        FillWithNoise(pair.ImagePath(Pair.ServerA));
+        Shell(pair.Folder, $"$ACTORFT disk create --config {Pair.ServerA}.conf --force");
+        pair.StartAll();
+        string leader = pair.WaitUntilProtected();
+        ConsoleTail console = new(pair.ConsolePath(leader));
+        Func<double> cores = () => pair.ProcessorSeconds(Pair.ServerA) + pair.ProcessorSeconds(Pair.ServerB);
+        if (Wants("duplex")) TakeSweep("duplex", console, cores);
+        if (Wants("rebuild"))
+        {
+            // A copy that lacks what the loads wrote everywhere is rebuilt at the rate that an operator set.
+            string follower = Pair.Other(leader);
+            int mirrored = pair.CountOf(follower, "disk-mirrored");
+            pair.Ask("disk", "isolate", "data", "--server", follower);
+            SkipSweep(console);
+            pair.Ask("disk", "repair", "data", "--server", follower);
+            Wait.Until(() => pair.CountOf(follower, "disk-opened") > 0, () => $"the copy to be opened; {pair.Describe()}", 60);
+            TakeSweep("rebuild", console, cores);
+            if (pair.CountOf(follower, "disk-mirrored") > mirrored) _say("the rebuild ended before the loads did: --size more");
+        }
+
+        if (!Wants("simplex")) return;
+        pair.Kill(Pair.Other(leader));
+        TakeSweep("simplex", console, cores);
+    }
+
+    private void MeasureResync()
+    {
+        using Pair pair = NewPair("actorft.run=idle", "resync-rate = 0").MakeDisk($"{_megabytes}M");
+        FillWithNoise(pair.ImagePath(Pair.ServerA));
+        Shell(pair.Folder, $"$ACTORFT disk create --config {Pair.ServerA}.conf --force");
+        Stopwatch copying = Stopwatch.StartNew();
+        Shell(pair.Folder, $"cp --sparse=never {Pair.ServerA}.img copy.img && sync copy.img && rm copy.img");
+        double copy = copying.Elapsed.TotalSeconds;
+        pair.StartAll();
+        int Count(string kind) => pair.CountOf(Pair.ServerA, kind) + pair.CountOf(Pair.ServerB, kind);
+        Wait.Until(() => Count("disk-resync") > 0, () => $"the resync to begin; {pair.Describe()}", Pair.ProtectSeconds);
+        Stopwatch filling = Stopwatch.StartNew();
+        Wait.Until(() => Count("disk-mirrored") > 0, () => $"the copy to be filled; {pair.Describe()}", Pair.ProtectSeconds);
+        double resync = filling.Elapsed.TotalSeconds;
+        _resyncs.Add((_megabytes * 1.048576 / resync, _megabytes * 1.048576 / copy));
+        _say($"resync {_resyncs[^1].Resync:F1} MB/s, plain copy {_resyncs[^1].Copy:F1} MB/s");
+    }
+
+    private void MeasureQemu()
+    {
+        string folder = Directory.CreateTempSubdirectory("actorft-bench-").FullName;
+        try
+        {
+            Shell(folder, $"truncate -s {_megabytes}M disk.img && PATH=$PATH:/usr/sbin:/sbin mke2fs -q -F -t ext4 disk.img");
+            FillWithNoise(Path.Combine(folder, "disk.img"));
+            ProcessStartInfo start = new("qemu-system-riscv64", ["-M", "virt", "-accel", "tcg", "-smp", "1", "-m", "256M", "-display", "none", "-monitor", "none", "-no-reboot",
+                "-serial", $"file:{folder}/console", "-kernel", Guest.Kernel, "-initrd", _initrd, "-append", $"console=ttyS0 quiet loglevel=3 {Does}",
+                "-drive", $"file={folder}/disk.img,if=none,format=raw,id=d0", "-device", "virtio-blk-device,drive=d0"]);
+            using Process qemu = Process.Start(start)!;
+            try
+            {
+                TakeSweep("qemu", new ConsoleTail(Path.Combine(folder, "console")), () => qemu.TotalProcessorTime.TotalSeconds);
+            }
+            finally
+            {
+                qemu.Kill();
+                qemu.WaitForExit();
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    // Past the file system's beginning: the loads do not care, and a disk of zeroes would be a special case everywhere.
+    private static void FillWithNoise(string image)
+    {
+        using FileStream file = new(image, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        Random random = new(1);
+        byte[] noise = new byte[1 << 20];
+        for (long at = 0; at < file.Length; at += noise.Length)
+        {
+            random.NextBytes(noise);
+            file.Write(noise, 0, (int)Math.Min(noise.Length, file.Length - at));
+        }
+
+        file.Flush(flushToDisk: true);
+    }
+
+    private void SkipSweep(ConsoleTail console) => Read(console, line => line.Contains("actorft-bench: begin randwrite", StringComparison.Ordinal), _ => { });
+
+    // From the next beginning of a sweep to its end.
+    private void TakeSweep(string kind, ConsoleTail console, Func<double> processorSeconds)
+    {
+        Dictionary<string, (double Cpu, long At)> began = [];
+        bool isIn = false;
+        console.ReadLines();
+        Read(console, line => isIn && line == "actorft-bench: sweep", line =>
+        {
+            string[] words = line.Split(' ');
+            if (words is ["actorft-bench:", "begin", { } name])
+            {
+                isIn |= name == s_loads[0];
+                began[name] = (processorSeconds(), Stopwatch.GetTimestamp());
+            }
+            else if (isIn && words is ["actorft-bench:", "end", { } load, { } count, { } total, { } p50, { } p99] && began.TryGetValue(load, out (double Cpu, long At) from))
+            {
+                double requests = double.Parse(count, CultureInfo.InvariantCulture), seconds = double.Parse(total, CultureInfo.InvariantCulture) / 1e9;
+                double bytes = load.StartsWith("seq", StringComparison.Ordinal) ? 1 << 20 : 4096;
+                Sample sample = new(requests / seconds, requests * bytes / seconds / 1e6, double.Parse(p50, CultureInfo.InvariantCulture) / 1e3, double.Parse(p99, CultureInfo.InvariantCulture) / 1e3,
+                    (processorSeconds() - from.Cpu) / Stopwatch.GetElapsedTime(from.At).TotalSeconds);
+                if (!_samples.TryGetValue((kind, load), out List<Sample>? samples)) _samples[(kind, load)] = samples = [];
+                samples.Add(sample);
+                _say(string.Create(CultureInfo.InvariantCulture, $"{kind} {load}: {sample.Iops:F0}/s, {sample.MegabytesPerSecond:F1} MB/s, p50 {sample.P50:F0} us, p99 {sample.P99:F0} us, {sample.Cores:F2} cores"));
+            }
+            else if (line.Contains("actorft-bench: failed", StringComparison.Ordinal)) throw new TimeoutException($"{kind}: {line}");
+        });
+    }
+
+    private static void Read(ConsoleTail console, Func<string, bool> isEnd, Action<string> each)
+    {
+        bool isOver = false;
+        Wait.Until(() =>
+        {
+            foreach (string line in console.ReadLines())
+            {
+                if (isOver) break;
+                each(line);
+                isOver = isEnd(line);
+            }
+
+            return isOver;
+        }, "the guest's loads", Guest.BoundSeconds);
+    }
+
+    private static void Shell(string folder, string command)
+    {
+        (int code, _, string errors) = ActorftProcess.RunShell(folder, command);
+        if (code != 0) throw new TimeoutException($"{command}: {errors}");
+    }
+
+    private double Median(string kind, string load, Func<Sample, double> of) =>
+        _samples.TryGetValue((kind, load), out List<Sample>? samples) ? new Measurement("", "", [.. samples.Select(of)]).Median : double.NaN;
+
+    private IEnumerable<object> Rows() => s_kinds.SelectMany(kind => s_loads.Where(load => _samples.ContainsKey((kind, load))).Select(load => new
+    {
+        kind,
+        load,
+        iops = Math.Round(Median(kind, load, s => s.Iops), 1),
+        mbPerS = Math.Round(Median(kind, load, s => s.MegabytesPerSecond), 2),
+        p50Us = Math.Round(Median(kind, load, s => s.P50)),
+        p99Us = Math.Round(Median(kind, load, s => s.P99)),
+        hostCores = Math.Round(Median(kind, load, s => s.Cores), 2),
+    }));
+
+    // What issue 4 asks.
+    private IEnumerable<object> Limits()
+    {
+        foreach (string load in s_loads)
+        {
+            if (Ratio("duplex", load) is { } duplex) yield return new { what = $"{load}, duplex / simplex", value = duplex, asked = "at least 0.8", keeps = duplex >= 0.8 };
+            if (Ratio("rebuild", load) is { } rebuild) yield return new { what = $"{load}, during a resync at {ThrottledRate}/s / duplex", value = rebuild, asked = "at least 0.7", keeps = rebuild >= 0.7 };
+        }
+
+        double flush = Math.Round(Median("duplex", "fsync", s => s.P50) / Median("simplex", "fsync", s => s.P50), 2);
+        if (!double.IsNaN(flush)) yield return new { what = "fsync latency (median), duplex / simplex", value = flush, asked = "at most 2", keeps = flush <= 2 };
+        if (_resyncs.Count == 0) yield break;
+        double resync = Math.Round(new Measurement("", "", [.. _resyncs.Select(one => one.Resync / one.Copy)]).Median, 2);
+        yield return new { what = "resync without a limit / plain copy with fsync", value = resync, asked = "at least 0.6", keeps = resync >= 0.6 };
+    }
+
+    private double? Ratio(string kind, string load)
+    {
+        double ratio = Median(kind, load, s => s.Iops) / Median(kind == "rebuild" ? "duplex" : "simplex", load, s => s.Iops);
+        return double.IsNaN(ratio) ? null : Math.Round(ratio, 2);
+    }
+
+    private string Json()
+    {
+        JsonSerializerOptions options = new(JsonSerializerDefaults.Web);
+        var tables = new object[]
+        {
+            new { disk = $"{_megabytes} MiB", secondsOfALoad = _seconds, rows = Rows().ToArray() },
+            new { limits = "issue 4", rows = Limits().ToArray() },
+        };
+        string resync = JsonSerializer.Serialize(_resyncs.Select(one => new { resyncMbPerS = Math.Round(one.Resync, 1), copyMbPerS = Math.Round(one.Copy, 1) }), options);
+        return $"\"tables\": {JsonSerializer.Serialize(tables, options)}, \"resyncs\": {resync}";
+    }
+
+    private void Print()
+    {
+        Console.WriteLine($"{"",-10}{"load",-12}{"/s",10}{"MB/s",10}{"p50 us",10}{"p99 us",10}{"cores",8}");
+        foreach (string kind in s_kinds)
+            foreach (string load in s_loads.Where(load => _samples.ContainsKey((kind, load))))
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind,-10}{load,-12}{Median(kind, load, s => s.Iops),10:F0}{Median(kind, load, s => s.MegabytesPerSecond),10:F1}{Median(kind, load, s => s.P50),10:F0}{Median(kind, load, s => s.P99),10:F0}{Median(kind, load, s => s.Cores),8:F2}"));
+        foreach (object limit in Limits()) Console.WriteLine(limit);
+        foreach ((double resync, double copy) in _resyncs) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"resync {resync:F1} MB/s, plain copy {copy:F1} MB/s"));
+    }
+}
