@@ -126,6 +126,7 @@ public sealed partial class LockstepCoordinatorActor
         if (status.Role == ReplicaRoleName.Joining)
             return _machine is not null ? (ComponentState.Rebuilding, status.Detail) : (ComponentState.Transitioning, status.Detail);
         if (_machine is { Power: MachinePower.Off or MachinePower.Failed }) return (ComponentState.Offline, "the guest shut down");
+        if (status.IsHeldUp) return (ComponentState.Failed, status.Detail);
         if (status.IsDuplex && !AreDisksMirrored) return (ComponentState.Degraded, DisksSentence);
         return status.IsDuplex ? (ComponentState.Good, "")
             : (ComponentState.Degraded, status.Role == ReplicaRoleName.Leading ? $"exposed: {status.Detail}" : status.Detail);

@@ -55,7 +55,10 @@ internal sealed partial class LeaderRole : ReplicaRole
 
     public override ReplicaStatus Status => new(
         ReplicaRoleName.Leading, Detail, _configuration, IsDuplex, _open.NextRound, _stream?.Window?.ExecutedRound ?? 0, LagNs, _gate.HeldBytes,
-        _stream?.Window?.UnstoredRecords ?? 0, _pace);
+        _stream?.Window?.UnstoredRecords ?? 0, _pace) { IsHeldUp = IsHeldUp };
+
+    /// <summary>The peer is lost, and the arbiter does not say that this replica may go on alone.</summary>
+    private bool IsHeldUp => _arbiterFaultRaised && !_actsWithoutArbiter && _drop is not null;
 
     public override bool HasPeer => _stream is not null;
 
@@ -80,7 +83,8 @@ internal sealed partial class LeaderRole : ReplicaRole
     private ulong ReleasedRound => Math.Min(CommitRound, _open.FirstRound);
 
     private string Detail =>
-        _divergence is not null ? "finding out which replica is faulty"
+        IsHeldUp ? $"its outputs are held: {_stream?.Peer.Server ?? Context.Identity.PeerServer} is out of reach ({_drop}) and the arbiter does not answer"
+        : _divergence is not null ? "finding out which replica is faulty"
         : _handOver != HandOverStep.None ? "handing over"
         : _stream is null ? Context.IsPeerLeftOut ? $"alone: {Context.Identity.PeerServer} stays out until an operator allows it (actorft protect {Context.Machine})" : "alone"
         : IsInDoubt ? $"asking {_stream.Peer.Server} whether it still follows"

@@ -26,4 +26,8 @@ public enum ReplicaRoleName : byte
 /// <param name="PacePercent">Leading: how fast rounds may run.</param>
 public sealed record ReplicaStatus(
     ReplicaRoleName Role, string Detail, Configuration? Configuration, bool IsDuplex, ulong Round, ulong PeerRound, ulong LagNs, long HeldBytes,
-    int BufferedRecords, int PacePercent);
+    int BufferedRecords, int PacePercent)
+{
+    /// <summary>Leading: outputs are held for as long as neither the peer nor the arbiter answers.</summary>
+    public bool IsHeldUp { get; init; }
+}

@@ -47,6 +47,8 @@ internal static class PairJudge
         {
             string problem = $"Machine {machine.Name}: {machine.Reason}.";
             if (machine.Leader.Length == 0) yield return new(PairHealth.Failed, problem, LeaderlessStep(status, machine));
+            else if (machine.State == ComponentState.Failed && machine.IsRunning)
+                yield return new(PairHealth.Failed, problem, "Bring the arbiter or the other server back, or the network to one of them: nothing is lost, and it goes on by itself.");
             else if (machine.State == ComponentState.Failed)
                 yield return new(PairHealth.Failed, problem, $"Find out from its console why {machine.Name} failed (actorft console {machine.Name}).");
             else if (!machine.IsRunning)

@@ -114,6 +114,7 @@ public static class PairStatusBuilder
     {
         if (leader.Status.Power == "Failed") return (ComponentState.Failed, $"the guest reported a failure and switched itself off{Detail(leader.Status.Reason)}");
         if (leader.Status.Power != "Running") return (ComponentState.Offline, "the guest switched itself off");
+        if (leader.Status.State == ComponentState.Failed) return (ComponentState.Failed, leader.Status.Reason); // nobody is served
         ReplicaView? rebuilding = replicas.FirstOrDefault(replica => replica.IsCurrent && replica != leader && replica.Status.State == ComponentState.Rebuilding);
         if (!leader.Status.Protected && (rebuilding is not null || leader.Status.Resync is not null))
             return (ComponentState.Rebuilding, $"exposed while the other server is made equal{Detail(rebuilding?.Status.Reason ?? leader.Status.Detail)}");
