@@ -15,7 +15,7 @@ namespace ActorFT.Cluster;
 /// <param name="exit">Ends the process, after saying why.</param>
 internal sealed class FailStop(string node, string directory, Action<string> exit)
 {
-    /// <summary>What a report takes on a sound host is some 10 ms; one that stalls is not waited for.</summary>
+    /// <summary>Far more than a report takes on a sound host; one that stalls is not waited for.</summary>
     private static readonly TimeSpan s_reportLimit = TimeSpan.FromMilliseconds(200);
 
     private readonly string _path = Path.Combine(directory, "stopped-itself.txt");

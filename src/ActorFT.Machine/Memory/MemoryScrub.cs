@@ -7,7 +7,7 @@ namespace ActorFT.Machine.Memory;
 /// </summary>
 public sealed class MemoryScrub
 {
-    /// <summary>Pages hashed in one call, at most: some 10 µs, however long ago the last call was.</summary>
+    /// <summary>Pages hashed in one call, at most, however long ago the last call was: a round hardly waits.</summary>
     public const int MaxPagesAtOnce = 16;
 
     /// <summary>Flags looked at in one call, at most: memory that was never touched is passed over quickly, but not in one go.</summary>
