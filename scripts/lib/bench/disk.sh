@@ -12,28 +12,19 @@
 # Resync: a copy that is filled from nothing while the guest is idle, beside a plain copy of the same image with fsync.
 
 disk_options=()
-while [ $# -gt 0 ]; do
-    bench_option "$@"
-    if [ "$bench_used" -gt 0 ]; then
-        shift "$bench_used"
-        continue
-    fi
+disk_option() {
     case $1 in
-        --seconds)
-            [[ ${2:-} =~ ^[1-9][0-9]?$ ]] || die "$exit_operator" "--seconds is '${2:-}'; allowed is 1 to 99"
-            ;;
-        --size)
-            [[ ${2:-} =~ ^[1-9][0-9]{1,4}$ ]] || die "$exit_operator" "--size is '${2:-}'; allowed is 10 to 99999 MB"
-            ;;
+        --seconds) [[ $2 =~ ^[1-9][0-9]?$ ]] || die "$exit_operator" "--seconds is '$2'; allowed is 1 to 99" ;;
+        --size) [[ $2 =~ ^[1-9][0-9]{1,4}$ ]] || die "$exit_operator" "--size is '$2'; allowed is 10 to 99999 MB" ;;
         --only)
-            [[ ${2:-} =~ ^(simplex|duplex|rebuild|resync|qemu)(,(simplex|duplex|rebuild|resync|qemu))*$ ]] ||
-                die "$exit_operator" "--only is '${2:-}'; allowed are simplex, duplex, rebuild, resync and qemu, with commas"
+            [[ $2 =~ ^(simplex|duplex|rebuild|resync|qemu)(,(simplex|duplex|rebuild|resync|qemu))*$ ]] ||
+                die "$exit_operator" "--only is '$2'; allowed are simplex, duplex, rebuild, resync and qemu, with commas"
             ;;
-        *) die "$exit_operator" "'$1' is not known: scripts/bench disk --help" ;;
+        *) return 1 ;;
     esac
     disk_options+=("$1" "$2")
-    shift 2
-done
+}
+bench_read disk_option "$@"
 
 require qemu-system-riscv64 qemu-system-misc
 PATH=$PATH:/usr/sbin:/sbin
