@@ -20,6 +20,7 @@ public sealed partial class DiskMirror
     private readonly SortedSet<ulong> _wants = []; // results that the peer waits for
     private long _keptBytes, _saidStandsMs = long.MinValue / 2;
     private ulong _forgottenThrough;
+    private readonly HashSet<ulong> _readingAgain = []; // for the peer, results that were not kept
 
     private void Say(MirrorMessage message)
     {
@@ -55,7 +56,7 @@ public sealed partial class DiskMirror
             case CopyStands stands: OnStands(stands); break;
             case InventoryWanted: OnInventoryWanted(); break;
             case Inventory inventory: OnInventory(inventory); break;
-            case ResultWanted wanted: OnResultWanted(wanted.RequestId); break;
+            case ResultWanted wanted: OnResultWanted(wanted); break;
             case ResultTold told: OnResult(told); break;
             case RegionWanted wanted: OnRegionWanted(wanted); break;
             case RegionTold told: OnRegion(told); break;
@@ -83,7 +84,9 @@ public sealed partial class DiskMirror
     {
         if (_nowMs - entry.AskedMs < _settings.AskAgainMs) return;
         entry.AskedMs = _nowMs;
-        Say(new ResultWanted(entry.Request.RequestId));
+        BlockRequested request = entry.Request;
+        bool isRead = request.Operation == BlockOperation.Read;
+        Say(new ResultWanted(request.RequestId, isRead ? request.OffsetBytes : 0, isRead ? request.LengthBytes : 0));
     }
 
     private void OnResult(ResultTold told)
@@ -95,11 +98,43 @@ public sealed partial class DiskMirror
     }
 
     // Both replicas make every request: what the peer asks for was made here, or will be.
-    private void OnResultWanted(ulong id)
+    private void OnResultWanted(ResultWanted wanted)
     {
+        ulong id = wanted.RequestId;
         if (_kept.TryGetValue(id, out Kept? kept)) Say(new ResultTold(id, AnswerOf(kept), kept.Data));
-        else if (id <= Math.Max(_latest, _forgottenThrough) && !_entries.ContainsKey(id)) Say(new ResultTold(id, PeerAnswer.Gone, default)); // ended here: no answer would come
-        else if (_wants.Count < _settings.KeptResults) _wants.Add(id);
+        else if (id > Math.Max(_latest, _forgottenThrough) || _entries.ContainsKey(id))
+        {
+            if (_wants.Count < _settings.KeptResults) _wants.Add(id);
+        }
+        else if (IsAsThen(wanted)) ReadAgain(wanted);
+        else Say(new ResultTold(id, PeerAnswer.Gone, default)); // ended here: no answer would come
+    }
+
+    // Whether the own copy still shows what a read that ended saw: nothing was written there since. A fast reader ends more in the time that the other
+    // replica lags than is kept.
+    private bool IsAsThen(ResultWanted read)
+    {
+        if (read.LengthBytes is 0 or > MirrorCodec.MaxData || !_geometry.IsValidRange(read.OffsetBytes, read.LengthBytes)) return false;
+        if (Use != CopyUse.Current || !IsReadableHere((long)read.OffsetBytes, (long)read.LengthBytes)) return false;
+        int last = (int)((read.OffsetBytes + read.LengthBytes - 1) / (ulong)_geometry.RegionBytes);
+        for (int region = (int)(read.OffsetBytes / (ulong)_geometry.RegionBytes); region <= last; region++)
+            if (_lastWrite[region] > read.RequestId) return false;
+        return true;
+    }
+
+    // What is written from now on comes behind it: the worker keeps the order of overlapping requests.
+    private void ReadAgain(ResultWanted read)
+    {
+        if (!_readingAgain.Add(read.RequestId)) return;
+        int life = _life, copyLife = _copyLife;
+        _host.Submit(new BlockRequested(0, ++_internalId, BlockOperation.Read, read.OffsetBytes, read.LengthBytes, default), outcome =>
+        {
+            if (life != _life) return;
+            _readingAgain.Remove(read.RequestId);
+            if (copyLife != _copyLife) return; // asked again
+            bool isGood = outcome.Fault is null && outcome.Completed.Status == BlockStatus.Ok;
+            Say(new ResultTold(read.RequestId, isGood ? PeerAnswer.Ok : PeerAnswer.Bad, isGood ? outcome.Completed.Data : default));
+        });
     }
 
     /// <summary>Keeps what the own copy answered, for a peer whose copy cannot.</summary>
@@ -126,6 +161,7 @@ public sealed partial class DiskMirror
     {
         _kept.Clear();
         _keptOrder.Clear();
+        _readingAgain.Clear();
         (_keptBytes, _forgottenThrough) = (0, 0);
     }
 }

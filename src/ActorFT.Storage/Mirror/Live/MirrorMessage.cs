@@ -37,7 +37,7 @@ internal sealed record InventoryWanted : MirrorMessage;
 internal sealed record Inventory(CopyUse Use, Guid DiskId, long CapacityBytes, int RegionBytes, bool NeedsFullCompare, ulong Base, ulong Position, int[] DirtyRegions) : MirrorMessage;
 
 /// <summary>Tell me the result of a request that both replicas make.</summary>
-internal sealed record ResultWanted(ulong RequestId) : MirrorMessage;
+internal sealed record ResultWanted(ulong RequestId, ulong OffsetBytes, ulong LengthBytes) : MirrorMessage;
 
 /// <summary>The result.</summary>
 internal sealed record ResultTold(ulong RequestId, PeerAnswer Answer, ReadOnlyMemory<byte> Data) : MirrorMessage;
@@ -60,7 +60,8 @@ internal sealed record SyncConfirmed(ulong Number) : MirrorMessage;
 /// <summary>The messages as bytes: pairing (16), kind (1), fields. Fields of the product's own link, so limits guard against damage, not malice.</summary>
 internal static class MirrorCodec
 {
-    private const int MaxRegions = DiskGeometry.MaxRegionCount, MaxText = 1024, MaxData = 32 << 20;
+    public const int MaxData = 32 << 20;
+    private const int MaxRegions = DiskGeometry.MaxRegionCount, MaxText = 1024;
 
     public static void Write(StateWriter writer, ulong pairingTerm, ulong pairingNumber, MirrorMessage message)
     {
@@ -85,7 +86,7 @@ internal static class MirrorCodec
                 writer.U64(m.Position);
                 WriteInts(writer, m.DirtyRegions);
                 break;
-            case ResultWanted m: writer.U8(4); writer.U64(m.RequestId); break;
+            case ResultWanted m: writer.U8(4); writer.U64(m.RequestId); writer.U64(m.OffsetBytes); writer.U64(m.LengthBytes); break;
             case ResultTold m:
                 writer.U8(5);
                 writer.U64(m.RequestId);
@@ -137,7 +138,7 @@ internal static class MirrorCodec
             1 => new CopyStands(ReadUse(ref reader), System.Text.Encoding.UTF8.GetString(reader.Bytes(MaxText))),
             2 => new InventoryWanted(),
             3 => new Inventory(ReadUse(ref reader), new Guid(reader.Raw(16)), (long)reader.U64(), (int)reader.U32(), reader.Bool(), reader.U64(), reader.U64(), ReadInts(ref reader, MaxRegions)),
-            4 => new ResultWanted(reader.U64()),
+            4 => new ResultWanted(reader.U64(), reader.U64(), reader.U64()),
             5 => new ResultTold(reader.U64(), (PeerAnswer)Math.Min(reader.U8(), (byte)PeerAnswer.Gone), reader.Bytes(MaxData).ToArray()),
             6 => ReadRegionWanted(ref reader),
             7 => ReadRegionTold(ref reader),

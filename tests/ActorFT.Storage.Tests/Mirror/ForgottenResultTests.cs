@@ -1,0 +1,146 @@
+using ActorFT.Machine.IO;
+using ActorFT.Machine.State;
+using ActorFT.Storage.Copies;
+using ActorFT.Storage.Files;
+using ActorFT.Storage.Metadata;
+using ActorFT.Storage.Mirror.Live;
+using Xunit;
+
+namespace ActorFT.Storage.Tests.Mirror;
+
+/// <summary>A fast reader ends more in the time that the other replica lags than is kept for it: that is no reason for an I/O error there alone.</summary>
+public class ForgottenResultTests
+{
+    private readonly Host _host = new();
+    private readonly DiskMirror _mirror;
+
+    public ForgottenResultTests()
+    {
+        _mirror = new DiskMirror(new DiskName("db", "data"), new DiskGeometry(1 << 20), new MirrorSettings { KeptBytes = 4096 }, _host);
+        _mirror.CopyOpened(true, "");
+        _mirror.PeerIn(7, 1, isSource: true);
+        Hear(new CopyStands(CopyUse.Rebuilding, "new"));
+        for (ulong id = 1; id <= 3; id++)
+        {
+            _mirror.Request(Read(id));
+            _host.End((byte)id);
+        }
+    }
+
+    [Fact]
+    public void ReadThatIsNotKept_IsReadAgain_Once()
+    {
+        Hear(Wanted(1));
+        Hear(Wanted(1)); // asked again meanwhile
+        BlockRequested again = Assert.Single(_host.Submitted);
+        Assert.Equal((BlockOperation.Read, 4096UL, 4096UL), (again.Operation, again.OffsetBytes, again.LengthBytes));
+        _host.End(1);
+        Assert.Equal((PeerAnswer.Ok, (byte)1), Told(1));
+        Assert.Empty(_host.Submitted);
+    }
+
+    [Fact]
+    public void ReadThatIsKept_IsAnsweredAtOnce()
+    {
+        Hear(Wanted(3));
+        Assert.Equal((PeerAnswer.Ok, (byte)3), Told(3));
+        Assert.Empty(_host.Submitted);
+    }
+
+    [Fact]
+    public void ReadThatIsNotKept_AndWhatItSawWasWrittenSince_IsGone()
+    {
+        _mirror.Request(new BlockRequested(0, 4, BlockOperation.Write, 8192, 512, new byte[512]));
+        Hear(Wanted(1));
+        Assert.Equal((PeerAnswer.Gone, default(byte)), Told(1));
+        Assert.Single(_host.Submitted); // the write
+    }
+
+    [Fact]
+    public void ReadAgain_ThatFails_IsBad()
+    {
+        Hear(Wanted(1));
+        _host.End(0, CopyFaultKind.Corrupt);
+        Assert.Equal((PeerAnswer.Bad, default(byte)), Told(1));
+    }
+
+    [Theory]
+    [InlineData(4096UL, 0UL)]
+    [InlineData(1UL << 20, 4096UL)]
+    [InlineData(4096UL, 1UL << 40)]
+    [InlineData(4097UL, 4096UL)]
+    public void RangeThatIsNoneOfTheDisk_IsGone(ulong offset, ulong length)
+    {
+        Hear(new ResultWanted(1, offset, length));
+        Assert.Equal((PeerAnswer.Gone, default(byte)), Told(1));
+        Assert.Empty(_host.Submitted);
+    }
+
+    private static BlockRequested Read(ulong id) => new(0, id, BlockOperation.Read, 4096 * id, 4096, default);
+
+    private static ResultWanted Wanted(ulong id) => new(id, 4096 * id, 4096);
+
+    private (PeerAnswer, byte) Told(ulong id)
+    {
+        ResultTold told = Assert.Single(_host.Told, told => told.RequestId == id);
+        return (told.Answer, told.Data.IsEmpty ? default : told.Data.Span[0]);
+    }
+
+    private void Hear(MirrorMessage message)
+    {
+        StateWriter writer = new();
+        MirrorCodec.Write(writer, 7, 1, message);
+        _mirror.Received(writer.Written);
+    }
+
+    private sealed class Host : IMirrorHost
+    {
+        private readonly List<(BlockRequested Request, Action<BlockOutcome> Ended)> _submitted = [];
+
+        internal IEnumerable<BlockRequested> Submitted => _submitted.Select(one => one.Request);
+
+        internal List<ResultTold> Told { get; } = [];
+
+        internal void End(byte content, CopyFaultKind? fault = null)
+        {
+            (BlockRequested request, Action<BlockOutcome> ended) = _submitted[0];
+            _submitted.RemoveAt(0);
+            byte[] data = new byte[request.LengthBytes];
+            Array.Fill(data, content);
+            ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, fault is null ? data : default), fault, "", [], null, 0));
+        }
+
+        public void Submit(BlockRequested request, Action<BlockOutcome> ended) => _submitted.Add((request, ended));
+
+        public void Send(ReadOnlyMemory<byte> message)
+        {
+            if (MirrorCodec.Read(message.Span).Item3 is ResultTold told) Told.Add(told);
+        }
+
+        public void Complete(BlockCompleted completion, BlockOperation operation)
+        {
+        }
+
+        public void Check(int region, Action<BlockCheck[]?> ended) => throw new NotSupportedException();
+
+        public void Record(Action<DiskCopy> change, Action<bool> ended) => throw new NotSupportedException();
+
+        public void MarkStale(Action ended) => throw new NotSupportedException();
+
+        public void MarkCurrent(Action<bool> ended) => throw new NotSupportedException();
+
+        public void OnCopyFailed(CopyFaultKind kind, string detail) => throw new NotSupportedException();
+
+        public bool OnBadBlocks(int count) => true;
+
+        public void OnForeign(string reason) => throw new NotSupportedException();
+
+        public void OnChanged()
+        {
+        }
+
+        public void Tell(MirrorNote note, string sentence)
+        {
+        }
+    }
+}
