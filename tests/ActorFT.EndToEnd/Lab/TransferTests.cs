@@ -29,18 +29,18 @@ public sealed class TransferTests(ITestOutputHelper output)
         string address = $"/dev/tcp/{LabPair.MachineAddress}/{ShellPort}";
         using Process shell = pair.Run("client", "bash", "-c", $"until (exec 3<>{address}) 2>/dev/null; do sleep 0.1; done; exec 3<>{address}; "
             + "echo 'wget -q -O /srv/file http://10.77.10.1:8000/file; echo ended with $?; exit' >&3; cat <&3");
-        leader = InTheMiddle(pair, leader, shell, "in", () => long.Parse(File.ReadAllText(progress), CultureInfo.InvariantCulture));
+        leader = InTheMiddle(pair, leader, shell, server, "in", () => long.Parse(File.ReadAllText(progress), CultureInfo.InvariantCulture));
         Assert.Equal("ended with 0", shell.StandardOutput.ReadToEnd().Trim());
         server.Kill(entireProcessTree: true);
 
         using Process fetch = pair.Run("client", "dotnet", LabPair.LabTool, "fetch", $"http://{LabPair.MachineAddress}/file", "--output", copy);
-        InTheMiddle(pair, leader, fetch, "out", () => File.Exists(copy) ? new FileInfo(copy).Length : 0);
+        InTheMiddle(pair, leader, fetch, fetch, "out", () => File.Exists(copy) ? new FileInfo(copy).Length : 0);
         Assert.True(fetch.ExitCode == 0, fetch.StandardError.ReadToEnd());
         Assert.Equal(Convert.ToHexString(SHA256.HashData(content)), Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(copy))));
     }
 
     // The leader dies while the transfer runs; it ends with the survivor, and the pair is whole again before the next.
-    private string InTheMiddle(LabPair pair, string leader, Process transfer, string way, Func<long> bytesDone)
+    private string InTheMiddle(LabPair pair, string leader, Process transfer, Process client, string way, Func<long> bytesDone)
     {
         string survivor = LabPair.Other(leader);
         int led = pair.CountOf(survivor, "leading"), protections = pair.CountOf(survivor, "protected");
@@ -48,9 +48,15 @@ public sealed class TransferTests(ITestOutputHelper output)
         long begun = Stopwatch.GetTimestamp();
         pair.Until(() => bytesDone() > FileBytes / 10 || transfer.HasExited, $"a tenth of the transfer {way}");
         Assert.False(transfer.HasExited, $"The transfer {way} ended after {bytesDone()} bytes.");
-        pair.Lab("kill", leader);
-        pair.WaitUntilSaid(survivor, "leading", led);
-        long atTakeOver = bytesDone();
+        long atTakeOver;
+        // A fast host would be done before the survivor leads: the client works a part of the time only until then.
+        using (new SlowedProcess(client))
+        {
+            pair.Lab("kill", leader);
+            pair.WaitUntilSaid(survivor, "leading", led);
+            atTakeOver = bytesDone();
+        }
+
         Assert.True(atTakeOver < FileBytes, $"The transfer {way} had ended before the other server led: it proves nothing.");
         pair.Until(() => transfer.HasExited, $"the transfer {way} to end ({bytesDone()} bytes)");
         double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
@@ -58,5 +64,41 @@ public sealed class TransferTests(ITestOutputHelper output)
         pair.Lab("start", leader);
         pair.WaitUntilSaid(survivor, "protected", protections);
         return survivor;
+    }
+
+    /// <summary>A process that is stopped nine tenths of the time.</summary>
+    private sealed class SlowedProcess : IDisposable
+    {
+        private readonly Process _process;
+        private readonly Thread _thread;
+        private volatile bool _isEnding;
+
+        internal SlowedProcess(Process process)
+        {
+            _process = process;
+            _thread = new Thread(() =>
+            {
+                while (!_isEnding)
+                {
+                    Send("STOP");
+                    Thread.Sleep(90);
+                    Send("CONT");
+                    Thread.Sleep(10);
+                }
+            });
+            _thread.Start();
+        }
+
+        public void Dispose()
+        {
+            _isEnding = true;
+            _thread.Join();
+        }
+
+        private void Send(string signal)
+        {
+            using Process kill = Process.Start("kill", [$"-{signal}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+            kill.WaitForExit();
+        }
     }
 }
