@@ -1,6 +1,5 @@
 using ActorFT.Machine.IO;
 using ActorFT.Machine.State;
-using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
 using ActorFT.Storage.Mirror.Live;
@@ -23,7 +22,7 @@ public class ForgottenResultTests
         for (ulong id = 1; id <= 3; id++)
         {
             _mirror.Request(Read(id));
-            _host.End((byte)id);
+            _host.End(null, (byte)id);
         }
     }
 
@@ -34,7 +33,7 @@ public class ForgottenResultTests
         Hear(Wanted(1)); // asked again meanwhile
         BlockRequested again = Assert.Single(_host.Submitted);
         Assert.Equal((BlockOperation.Read, 4096UL, 4096UL), (again.Operation, again.OffsetBytes, again.LengthBytes));
-        _host.End(1);
+        _host.End(null, 1);
         Assert.Equal((PeerAnswer.Ok, (byte)1), Told(1));
         Assert.Empty(_host.Submitted);
     }
@@ -60,7 +59,7 @@ public class ForgottenResultTests
     public void ReadAgain_ThatFails_IsBad()
     {
         Hear(Wanted(1));
-        _host.End(0, CopyFaultKind.Corrupt);
+        _host.End(CopyFaultKind.Corrupt);
         Assert.Equal((PeerAnswer.Bad, default(byte)), Told(1));
     }
 
@@ -93,54 +92,13 @@ public class ForgottenResultTests
         _mirror.Received(writer.Written);
     }
 
-    private sealed class Host : IMirrorHost
+    private sealed class Host : MirrorHostBase
     {
-        private readonly List<(BlockRequested Request, Action<BlockOutcome> Ended)> _submitted = [];
-
-        internal IEnumerable<BlockRequested> Submitted => _submitted.Select(one => one.Request);
-
         internal List<ResultTold> Told { get; } = [];
 
-        internal void End(byte content, CopyFaultKind? fault = null)
-        {
-            (BlockRequested request, Action<BlockOutcome> ended) = _submitted[0];
-            _submitted.RemoveAt(0);
-            byte[] data = new byte[request.LengthBytes];
-            Array.Fill(data, content);
-            ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, fault is null ? data : default), fault, "", [], null, 0));
-        }
-
-        public void Submit(BlockRequested request, Action<BlockOutcome> ended) => _submitted.Add((request, ended));
-
-        public void Send(ReadOnlyMemory<byte> message)
+        public override void Send(ReadOnlyMemory<byte> message)
         {
             if (MirrorCodec.Read(message.Span).Item3 is ResultTold told) Told.Add(told);
-        }
-
-        public void Complete(BlockCompleted completion, BlockOperation operation)
-        {
-        }
-
-        public void Check(int region, Action<BlockCheck[]?> ended) => throw new NotSupportedException();
-
-        public void Record(Action<DiskCopy> change, Action<bool> ended) => throw new NotSupportedException();
-
-        public void MarkStale(Action ended) => throw new NotSupportedException();
-
-        public void MarkCurrent(Action<bool> ended) => throw new NotSupportedException();
-
-        public void OnCopyFailed(CopyFaultKind kind, string detail) => throw new NotSupportedException();
-
-        public bool OnBadBlocks(int count) => true;
-
-        public void OnForeign(string reason) => throw new NotSupportedException();
-
-        public void OnChanged()
-        {
-        }
-
-        public void Tell(MirrorNote note, string sentence)
-        {
         }
     }
 }

@@ -1,5 +1,4 @@
 using ActorFT.Machine.IO;
-using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
 using ActorFT.Storage.Mirror.Live;
@@ -33,40 +32,10 @@ public class LostMemoryTests
 
     private static BlockRequested Flush(ulong id) => new(0, id, BlockOperation.Flush, 0, 0, default);
 
-    private sealed class Host : IMirrorHost
+    private sealed class Host : MirrorHostBase
     {
-        private (BlockRequested Request, Action<BlockOutcome> Ended)? _submitted;
-
-        internal List<(ulong Id, BlockStatus Status)> Ended { get; } = [];
-
-        internal void End(CopyFaultKind? fault)
+        public override void OnCopyFailed(CopyFaultKind kind, string detail)
         {
-            (BlockRequested request, Action<BlockOutcome> ended) = _submitted!.Value;
-            ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, default), fault, "", [], null, 0));
         }
-
-        public void Submit(BlockRequested request, Action<BlockOutcome> ended) => _submitted = (request, ended);
-
-        public void Complete(BlockCompleted completion, BlockOperation operation) => Ended.Add((completion.RequestId, completion.Status));
-
-        public void Check(int region, Action<BlockCheck[]?> ended) => throw new NotSupportedException();
-
-        public void Record(Action<DiskCopy> change, Action<bool> ended) => throw new NotSupportedException();
-
-        public void Send(ReadOnlyMemory<byte> message) => throw new NotSupportedException();
-
-        public void MarkStale(Action ended) => throw new NotSupportedException();
-
-        public void MarkCurrent(Action<bool> ended) => throw new NotSupportedException();
-
-        public void OnCopyFailed(CopyFaultKind kind, string detail) { }
-
-        public bool OnBadBlocks(int count) => true;
-
-        public void OnForeign(string reason) => throw new NotSupportedException();
-
-        public void OnChanged() { }
-
-        public void Tell(MirrorNote note, string sentence) { }
     }
 }

@@ -1,0 +1,56 @@
+using ActorFT.Machine.IO;
+using ActorFT.Storage.Copies;
+using ActorFT.Storage.Files;
+using ActorFT.Storage.Mirror.Live;
+
+namespace ActorFT.Storage.Tests.Mirror;
+
+/// <summary>What a mirror under test is given: requests of its own copy end when the test says so, and what it may not ask for throws.</summary>
+internal abstract class MirrorHostBase : IMirrorHost
+{
+    private readonly List<(BlockRequested Request, Action<BlockOutcome> Ended)> _submitted = [];
+
+    /// <summary>Requests that the own copy has not ended.</summary>
+    internal IEnumerable<BlockRequested> Submitted => _submitted.Select(one => one.Request);
+
+    /// <summary>Requests of the machine that the mirror ended.</summary>
+    internal List<(ulong Id, BlockStatus Status)> Ended { get; } = [];
+
+    /// <summary>Ends the own copy's oldest request; a read gives the byte everywhere.</summary>
+    internal void End(CopyFaultKind? fault, byte content = 0)
+    {
+        (BlockRequested request, Action<BlockOutcome> ended) = _submitted[0];
+        _submitted.RemoveAt(0);
+        byte[] data = new byte[request.Operation == BlockOperation.Read && fault is null ? request.LengthBytes : 0];
+        Array.Fill(data, content);
+        ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, data), fault, "", [], null, 0));
+    }
+
+    public void Submit(BlockRequested request, Action<BlockOutcome> ended) => _submitted.Add((request, ended));
+
+    public void Complete(BlockCompleted completion, BlockOperation operation) => Ended.Add((completion.RequestId, completion.Status));
+
+    public virtual void Send(ReadOnlyMemory<byte> message) => throw new NotSupportedException();
+
+    public virtual void OnCopyFailed(CopyFaultKind kind, string detail) => throw new NotSupportedException();
+
+    public void Check(int region, Action<BlockCheck[]?> ended) => throw new NotSupportedException();
+
+    public void Record(Action<DiskCopy> change, Action<bool> ended) => throw new NotSupportedException();
+
+    public void MarkStale(Action ended) => throw new NotSupportedException();
+
+    public void MarkCurrent(Action<bool> ended) => throw new NotSupportedException();
+
+    public bool OnBadBlocks(int count) => true;
+
+    public void OnForeign(string reason) => throw new NotSupportedException();
+
+    public void OnChanged()
+    {
+    }
+
+    public void Tell(MirrorNote note, string sentence)
+    {
+    }
+}
