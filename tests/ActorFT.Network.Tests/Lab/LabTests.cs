@@ -105,7 +105,8 @@ public sealed class LabTests
         Eventually.Holds(() => Count(logA, "path 0 Up") > 0 && Count(logA, "path 1 Up") > 0, "both paths are up");
         Expect(logA, "path 0 Down Silence", () => Expect(logB, "path 0 Silent Silence", () => lab.Do("cut", "ft0")));
         Expect(logA, "path 0 Up", () => lab.Do("heal", "ft0"));
-        Expect(logB, "path 1 Silent Silence", () => lab.Do("cut", "--silent", "a.ft1"));
+        // Both ends: each hears the silence at its own heartbeat, and an end that is healed before that never was down, so never says that it is up again.
+        Expect(logA, "path 1 Silent Silence", () => Expect(logB, "path 1 Silent Silence", () => lab.Do("cut", "--silent", "a.ft1")));
         Expect(logA, "path 1 Up", () => lab.Do("heal", "ft1"));
         lab.Do("degrade", "ft1", "--delay-ms", "10", "--loss-percent", "20");
         Eventually.Holds(() => Loss(logA, "ft1") > 0.01 && Loss(logB, "ft1") > 0.01, "both ends measure the loss of path 1", withinMs: 20_000);
