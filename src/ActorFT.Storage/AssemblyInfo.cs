@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
 
 [assembly: InternalsVisibleTo("ActorFT.Storage.Tests")]
-[assembly: InternalsVisibleTo("ActorFT.Cluster.Tests")]
 [assembly: InternalsVisibleTo("ActorFT.Benchmarks")]

@@ -102,6 +102,7 @@ public sealed partial class LockstepCoordinatorActor
     {
         bool wasFollowing = _mode == Mode.Following;
         _mode = Mode.Leading;
+        TellDisks(new DiskProtocol.Leads(true));
         _executing = null;
         _resumeAtNs = 0;
         if (wasFollowing)
@@ -138,6 +139,7 @@ public sealed partial class LockstepCoordinatorActor
     private void BeginFollowing(Follow follow)
     {
         _mode = Mode.Following;
+        TellDisks(new DiskProtocol.Leads(false));
         _executing = null;
         _inputs.Clear();
         OpenDevices(NicRole.Following, follow.Configuration.Term);

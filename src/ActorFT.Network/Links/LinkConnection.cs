@@ -102,7 +102,9 @@ internal sealed class LinkConnection : IDisposable
             if (_isClosed) return true;
             try
             {
-                return TryFlush();
+                bool isDone = _transport.TryFlush();
+                if (_transport.UnsentBytes <= QueueLimitBytes / 2) ReleaseRoomWaiters(true);
+                return isDone;
             }
             catch (LinkProtocolException exception)
             {
@@ -190,7 +192,7 @@ internal sealed class LinkConnection : IDisposable
             try
             {
                 Append(kind, channel, head, body);
-                isDone = (mayTrail && _transport.UnsentBytes < MaxTrailingBytes) || TryFlush();
+                isDone = (mayTrail && _transport.UnsentBytes < MaxTrailingBytes) || _transport.TryFlush();
             }
             catch (Exception exception) when (exception is LinkProtocolException or IOException)
             {
@@ -215,14 +217,6 @@ internal sealed class LinkConnection : IDisposable
         if (_scratch.Length < lengthBytes) _scratch = new byte[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)lengthBytes)];
         LinkFraming.Write(_scratch.AsSpan(0, lengthBytes), kind, channel, head, body, _sentNumber++);
         _stream.Write(_scratch.AsSpan(0, lengthBytes));
-    }
-
-    // Under the gate. Whoever makes room tells those who wait for it, a heartbeat's flush too: when nothing is left to send nobody else comes by.
-    private bool TryFlush()
-    {
-        bool isDone = _transport.TryFlush();
-        if (_transport.UnsentBytes <= QueueLimitBytes / 2) ReleaseRoomWaiters(true);
-        return isDone;
     }
 
     private void ReleaseRoomWaiters(bool hasRoom)

@@ -27,6 +27,7 @@ internal sealed partial class LiveMirrorSimulation
     private readonly Random _random;
     private readonly PriorityQueue<Action, (long At, long Order)> _events = new();
     private readonly MirrorBug _bug;
+    private readonly long _keptBytes;
     private readonly List<Step> _history = []; // of this life of the machine
     private readonly HashSet<int>[] _flushesDone = [[], []];
     private readonly ulong[] _logical = new ulong[s_sectors];
@@ -38,12 +39,13 @@ internal sealed partial class LiveMirrorSimulation
     private ulong _nextId = 1, _stamp, _pairing;
     private int _leader = -1; // who has the machine; -1: nobody
     private bool _isPaired, _isQuiet;
-    internal long Reads, FromPeer, Flushes, Failovers, Boots, Resyncs, CopyFailures, Healed, Errors;
+    internal long Reads, FromPeer, Flushes, Failovers, Boots, Resyncs, CopyFailures, Healed, Errors, HeldBack;
 
     internal LiveMirrorSimulation(int seed, MirrorBug bug = MirrorBug.None)
     {
         _random = new Random(seed);
         _bug = bug;
+        _keptBytes = seed % 2 == 0 ? 48 << 10 : 32 << 20; // so little that sides wait for each other all the time
         _sides = [new Side(this, 0), new Side(this, 1)];
         _sides[0].Make(NewCopyRole.Current);
         _sides[1].Make(NewCopyRole.Replacement);
@@ -97,7 +99,13 @@ internal sealed partial class LiveMirrorSimulation
 
     private void Tick()
     {
-        foreach (Side side in _sides) if (side.IsOn) side.Mirror.Tick(_nowMs);
+        foreach (Side side in _sides)
+        {
+            if (!side.IsOn) continue;
+            HeldBack += side.Mirror.HeldBack;
+            side.Mirror.Tick(_nowMs);
+        }
+
         Disarm();
         Manage();
         After(10, Tick);

@@ -106,6 +106,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
             case DiskProtocol.Prepare prepare: Prepare(prepare.Stream); break;
             case DiskProtocol.PeerIn peer: _mirror.PeerIn(peer.Stream.Term, peer.Stream.Number, peer.IsSource); break;
             case DiskProtocol.MarkBase: _mirror.MarkBase(); break;
+            case DiskProtocol.Leads leads: _mirror.Leads(leads.IsLeading); break;
             case DiskProtocol.PeerGone: _mirror.PeerGone(); break;
             case DiskProtocol.MarkTerm mark: MarkTerm(mark.Term); break;
             case DiskProtocol.MarkStale marked: Marked(marked.Number); break;

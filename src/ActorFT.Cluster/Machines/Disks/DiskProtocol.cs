@@ -21,6 +21,9 @@ public static class DiskProtocol
     /// <summary>To a disk: the machine's state is taken now.</summary>
     public sealed record MarkBase : MachineProtocol.ILocalMessage;
 
+    /// <summary>To a disk: this server's replica leads, or follows.</summary>
+    public sealed record Leads(bool IsLeading) : MachineProtocol.ILocalMessage;
+
     /// <summary>To a disk: this replica is alone.</summary>
     public sealed record PeerGone : MachineProtocol.ILocalMessage;
 

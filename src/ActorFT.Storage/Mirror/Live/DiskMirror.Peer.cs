@@ -8,18 +8,13 @@ public sealed partial class DiskMirror
 {
     private const long StandsIntervalMs = 1_000;
 
-    private sealed record Kept(ulong RequestId, PeerAnswer Answer, ReadOnlyMemory<byte> Data, bool IsFlush);
-
     // A flush of a copy that lacks something says nothing by itself. Once the copy is current it was flushed whole, and so were earlier flushes of a copy that
     // was out of service then.
     private PeerAnswer AnswerOf(Kept kept) => !kept.IsFlush ? kept.Answer
         : Use == CopyUse.Current && (kept.Answer == PeerAnswer.Ok || kept.RequestId <= _syncedPosition) ? PeerAnswer.Ok : PeerAnswer.Bad;
 
-    private readonly Dictionary<ulong, Kept> _kept = [];
-    private readonly Queue<Kept> _keptOrder = new();
     private readonly SortedSet<ulong> _wants = []; // results that the peer waits for
-    private long _keptBytes, _saidStandsMs = long.MinValue / 2;
-    private ulong _forgottenThrough;
+    private long _saidStandsMs = long.MinValue / 2;
     private readonly HashSet<ulong> _readingAgain = []; // for the peer, results that were not kept
 
     private void Say(MirrorMessage message)
@@ -35,6 +30,7 @@ public sealed partial class DiskMirror
         if (!_isPeerIn || _nowMs - _saidStandsMs < StandsIntervalMs) return;
         _saidStandsMs = _nowMs;
         Say(new CopyStands(Use, Reason));
+        Say(new RequestsEnded(0, [])); // this build tells what it ended: the peer may wait for that
     }
 
     /// <summary>Bytes of the peer's mirror arrived.</summary>
@@ -63,6 +59,8 @@ public sealed partial class DiskMirror
             case SyncWanted wanted: OnSyncWanted(wanted); break;
             case SyncTold told: OnSyncTold(told); break;
             case SyncConfirmed confirmed: OnSyncConfirmed(confirmed.Number); break;
+            case RequestsEnded ended: OnRequestsEnded(ended); break;
+            case EndedHeard heard: _endedTold.Remove(heard.Number); break;
         }
     }
 
@@ -135,33 +133,5 @@ public sealed partial class DiskMirror
             bool isGood = outcome.Fault is null && outcome.Completed.Status == BlockStatus.Ok;
             Say(new ResultTold(read.RequestId, isGood ? PeerAnswer.Ok : PeerAnswer.Bad, isGood ? outcome.Completed.Data : default));
         });
-    }
-
-    /// <summary>Keeps what the own copy answered, for a peer whose copy cannot.</summary>
-    private void Keep(BlockRequested request, PeerAnswer answer, ReadOnlyMemory<byte> data, BlockStatus status)
-    {
-        if (!_isPeerIn || request.Operation is not (BlockOperation.Read or BlockOperation.Flush)) return;
-        if (status != BlockStatus.Ok) answer = PeerAnswer.Bad;
-        Kept kept = new(request.RequestId, answer, data, request.Operation == BlockOperation.Flush);
-        _kept[request.RequestId] = kept;
-        _keptOrder.Enqueue(kept);
-        _keptBytes += data.Length;
-        while (_keptBytes > _settings.KeptBytes || _keptOrder.Count > _settings.KeptResults)
-        {
-            Kept oldest = _keptOrder.Dequeue();
-            _keptBytes -= oldest.Data.Length;
-            if (_kept.TryGetValue(oldest.RequestId, out Kept? same) && ReferenceEquals(same, oldest)) _kept.Remove(oldest.RequestId);
-            _forgottenThrough = Math.Max(_forgottenThrough, oldest.RequestId);
-        }
-
-        if (_wants.Remove(request.RequestId)) Say(new ResultTold(request.RequestId, AnswerOf(kept), data));
-    }
-
-    private void ForgetKept()
-    {
-        _kept.Clear();
-        _keptOrder.Clear();
-        _readingAgain.Clear();
-        (_keptBytes, _forgottenThrough) = (0, 0);
     }
 }

@@ -21,7 +21,7 @@ namespace ActorFT.Storage.Mirror.Live;
 ///     by reading again later;
 /// (2) nothing is ended through the peer before it is durable here that the own copy is stale: a server that missed writes does not boot (design.md §3 rule 5);
 /// (3) a flush ends when a copy that lacks nothing is stable.
-/// This file: requests. Others: the peer's questions, resync, flushes at one place, scrub.
+/// This file: requests. Others: the peer's questions, results kept for it, resync, flushes at one place, scrub.
 /// </summary>
 public sealed partial class DiskMirror
 {
@@ -121,13 +121,16 @@ public sealed partial class DiskMirror
         (_isPeerIn, _pairing, _isSource) = (true, (term, number), isSource);
         (_peerUse, _peerReason) = (null, "");
         _wants.Clear();
+        BeginTelling(isBased: !isSource);
+        Leads(isSource); // it may be handed over later
+        ReleaseHeldBack(int.MaxValue);
         _saidStandsMs = long.MinValue / 2;
         SayStands();
         _host.OnChanged();
     }
 
     /// <summary>The machine's state is taken now, for the peer: what it made before is in that state.</summary>
-    public void MarkBase() => _base = _position;
+    public void MarkBase() => (_base, _isBased) = (_position, true);
 
     /// <summary>This replica is alone.</summary>
     public void PeerGone()
@@ -136,6 +139,8 @@ public sealed partial class DiskMirror
         (_isPeerIn, _peerUse) = (false, null);
         _wants.Clear();
         ForgetKept();
+        BeginTelling(isBased: false);
+        ReleaseHeldBack(int.MaxValue);
         DropPlan();
         _host.OnChanged();
         foreach (Entry entry in Snapshot()) Settle(entry);
@@ -150,6 +155,8 @@ public sealed partial class DiskMirror
         (_isPeerIn, _peerUse, _position, _latest, _base, _syncedPosition, _stableThrough, _lostWithCopy, _lostThrough) = (false, null, 0, 0, 0, 0, 0, 0, 0);
         _wants.Clear();
         ForgetKept();
+        BeginTelling(isBased: false);
+        _heldBack.Clear();
         DropPlan();
     }
 
@@ -365,7 +372,7 @@ public sealed partial class DiskMirror
         BlockRequested request = entry.Request;
         _entries.Remove(request.RequestId);
         Counts = Counts with { Requests = Counts.Requests + 1, FromPeer = Counts.FromPeer + (entry.NeedsPeer ? 1 : 0) };
-        _host.Complete(new BlockCompleted(request.DiskIndex, request.RequestId, status, status == BlockStatus.Ok ? data : default), request.Operation);
+        Complete(request, new BlockCompleted(request.DiskIndex, request.RequestId, status, status == BlockStatus.Ok ? data : default));
     }
 
     // The other copy may be complete without having said so yet: an error is given when it was not for a while.
@@ -456,6 +463,7 @@ public sealed partial class DiskMirror
             if (entry.DeniedSinceMs != long.MaxValue) Settle(entry);
         }
 
+        TickKept();
         TickResync();
         TickSync();
         TickScrub();

@@ -86,7 +86,7 @@ public sealed record MirrorSettings
     /// <summary>Regions under way at a time.</summary>
     public int RegionsAtOnce { get; init; } = 4;
 
-    /// <summary>Bytes of results kept for the replica that is behind.</summary>
+    /// <summary>Bytes of results kept for the replica that is behind; one that is further ahead waits.</summary>
     public long KeptBytes { get; init; } = 32 << 20;
 
     /// <summary>Results kept for it.</summary>
@@ -110,4 +110,6 @@ internal enum MirrorBug : byte
     ServedWithoutMark = 4,
     /// <summary>Calls regions clean that were not flushed at one place.</summary>
     CleansWithoutMeeting = 5,
+    /// <summary>Forgets results that the other replica has not come to, instead of waiting for it.</summary>
+    ForgetsWhatIsAwaited = 6,
 }

@@ -57,11 +57,17 @@ internal sealed record SyncTold(ulong Number, bool IsPassed, ulong Position, int
 /// <summary>Both are stable at that place.</summary>
 internal sealed record SyncConfirmed(ulong Number) : MirrorMessage;
 
+/// <summary>My replica ended these requests: nothing needs to be kept for them. Told until heard. Number 0, with none: I am of a build that tells this.</summary>
+internal sealed record RequestsEnded(ulong Number, ulong[] RequestIds) : MirrorMessage;
+
+/// <summary>I heard the message of that number.</summary>
+internal sealed record EndedHeard(ulong Number) : MirrorMessage;
+
 /// <summary>The messages as bytes: pairing (16), kind (1), fields. Fields of the product's own link, so limits guard against damage, not malice.</summary>
 internal static class MirrorCodec
 {
     public const int MaxData = 32 << 20;
-    private const int MaxRegions = DiskGeometry.MaxRegionCount, MaxText = 1024;
+    private const int MaxRegions = DiskGeometry.MaxRegionCount, MaxText = 1024, MaxIds = 4096;
 
     public static void Write(StateWriter writer, ulong pairingTerm, ulong pairingNumber, MirrorMessage message)
     {
@@ -123,6 +129,13 @@ internal static class MirrorCodec
                 WriteInts(writer, m.CleanRegions);
                 break;
             case SyncConfirmed m: writer.U8(10); writer.U64(m.Number); break;
+            case RequestsEnded m:
+                writer.U8(11);
+                writer.U64(m.Number);
+                writer.U32((uint)m.RequestIds.Length);
+                foreach (ulong id in m.RequestIds) writer.U64(id);
+                break;
+            case EndedHeard m: writer.U8(12); writer.U64(m.Number); break;
             default: throw new InvalidOperationException($"Message {message.GetType().Name} has no encoding.");
         }
     }
@@ -145,6 +158,8 @@ internal static class MirrorCodec
             8 => new SyncWanted(reader.U64(), reader.U64(), ReadInts(ref reader, MaxRegions)),
             9 => new SyncTold(reader.U64(), reader.Bool(), reader.U64(), ReadInts(ref reader, MaxRegions)),
             10 => new SyncConfirmed(reader.U64()),
+            11 => new RequestsEnded(reader.U64(), ReadIds(ref reader)),
+            12 => new EndedHeard(reader.U64()),
             _ => throw new StateFormatException($"A mirror message has kind {kind}, which is not known."),
         };
         reader.End();
@@ -168,6 +183,13 @@ internal static class MirrorCodec
         var blocks = new (int, ReadOnlyMemory<byte>)[reader.Count(DiskGeometry.MaxRegionBytes / DiskGeometry.BlockBytes)];
         for (int i = 0; i < blocks.Length; i++) blocks[i] = ((int)reader.U32(), reader.Bytes(DiskGeometry.BlockBytes).ToArray());
         return new RegionTold(region, asOf, isRefused, blocks, ReadInts(ref reader, DiskGeometry.MaxRegionBytes / DiskGeometry.BlockBytes));
+    }
+
+    private static ulong[] ReadIds(ref StateReader reader)
+    {
+        ulong[] ids = new ulong[reader.Count(MaxIds)];
+        for (int i = 0; i < ids.Length; i++) ids[i] = reader.U64();
+        return ids;
     }
 
     private static CopyUse ReadUse(ref StateReader reader) => (CopyUse)Math.Min(reader.U8(), (byte)CopyUse.Current);
