@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
 
 [assembly: InternalsVisibleTo("ActorFT.Storage.Tests")]
+[assembly: InternalsVisibleTo("ActorFT.Cluster.Tests")]
 [assembly: InternalsVisibleTo("ActorFT.Benchmarks")]

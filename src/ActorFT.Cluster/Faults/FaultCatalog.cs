@@ -32,6 +32,8 @@ public static class FaultCatalog
         new("transfer-failed", "Copying the machine's state broke off: see the FT links.", "it is begun anew", s_duplex, Counts: false),
         new("peer-left-out", "The other server was taken out too often within the window: it has a fault that comes back.", "it stays out until an operator lets it back (actorft protect)", s_duplex),
         new("peer-refused", "The other server does not fit: another pair, another configuration, or another version.", "it is not taken in", s_duplex, Counts: false),
+        new("node-refused", "Two builds whose messages to each other have unlike versions: an upgrade is under way, or was left half done.",
+            "its status, commands and votes are not heard; what the FT link carries goes on", ["node-accepted"], Counts: false),
         new("arbiter-unreachable", "Neither the other server nor the arbiter answers: this server may be the one that is cut off.", "outputs are held until one of them answers",
             ["protected", "exposed", "fenced", "leading", "arbiter-back"]),
         new("acting-without-arbiter", "Neither the other server nor the arbiter answers, and on-no-arbiter lets this server act.", "this server goes on alone", s_duplex),
@@ -58,7 +60,7 @@ public static class FaultCatalog
         new("disk-mismatch", "The two copies gave different bytes for one read though each was right by its own checksums.", "digests decide which replica is rebuilt", s_duplex),
         // No faults.
         new("disk-recovered", ""), new("disk-opened", ""), new("disk-resync", ""), new("disk-mirrored", ""), new("disk-repaired", ""), new("disk-scrubbed", ""),
-        new("leading", ""), new("protected", ""), new("power", ""), new("link-up", ""), new("nic-repaired", ""), new("nic-back", ""), new("arbiter-back", ""), new("console-back", ""), new("alert-sent", ""), new("started", ""), new("stopping", ""),
+        new("leading", ""), new("protected", ""), new("node-accepted", ""), new("power", ""), new("link-up", ""), new("nic-repaired", ""), new("nic-back", ""), new("arbiter-back", ""), new("console-back", ""), new("alert-sent", ""), new("started", ""), new("stopping", ""),
     ];
 
     private static readonly Dictionary<string, FaultKind> s_byKind = All.ToDictionary(kind => kind.Kind);

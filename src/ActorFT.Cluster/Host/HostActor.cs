@@ -3,6 +3,7 @@ using ActorFT.Cluster.Configuration;
 using ActorFT.Cluster.Machines;
 using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Status;
+using ActorFT.Cluster.Wire;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Network.Links;
 using Akka.Actor;
@@ -43,6 +44,9 @@ public sealed class HostActor : UntypedActor, IWithTimers
 
     private sealed record StatusCollected(MachineStatus[] Machines, TermStatus[] Terms) : MachineProtocol.ILocalMessage;
 
+    /// <summary>Whoever was heard longer ago does not answer: six status intervals.</summary>
+    internal const ulong HeardNs = 3_000_000_000;
+
     private readonly NodeConfig _config;
     private readonly LinkHub? _links;
     private readonly IReadOnlyList<(string Name, Props Props)> _machineProps;
@@ -51,6 +55,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
     private readonly Dictionary<string, IActorRef> _machines = [];
     private readonly Dictionary<string, (NodeStatus Status, ulong AtNs)> _known = [];
     private readonly Dictionary<string, (LinkPathState State, long SinceMs)> _linkStates = [];
+    private readonly LinkOrders _linkOrders = new();
+    private readonly ForeignBuilds _foreign;
     private NodeStatus _own;
     private bool _isCollecting;
 
@@ -64,6 +70,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
         (_config, _links, _machineProps, _arbiter) = (config, links, machines, arbiter);
         IEnumerable<NodeAddress> others = config.IsArbiter ? config.ServerAddresses : [config.PeerAddress!, config.ArbiterAddress!];
         _others = [.. others.Select(other => Context.ActorSelection($"{other.ActorSystemAddress}/user/{Name}"))];
+        ActorSelection faults = Context.ActorSelection($"/user/{Faults.FaultManagerActor.Name}");
+        _foreign = new ForeignBuilds(config, report => faults.Tell(report, ActorRefs.NoSender));
         _own = new NodeStatus { Node = config.Name, Role = config.IsArbiter ? "arbiter" : "server", State = ComponentState.Transitioning, Reason = "starting" };
     }
 
@@ -92,7 +100,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
         {
             case StatusDue or StatusChanged: CollectStatus(); break;
             case StatusCollected collected: Publish(collected); break;
-            case NodeStatus status: _known[status.Node] = (status, MonotonicClock.NowNs); break;
+            case NodeStatus status: OnStatus(status); break;
+            case ForeignMessage foreign: _foreign.Hear(foreign, Sender.Path.Address, MonotonicClock.NowNs); break;
             case GetView: Sender.Tell(View); break;
             case ForMachine forMachine:
                 if (_machines.TryGetValue(forMachine.Machine, out IActorRef? machine)) machine.Forward(forMachine.Message);
@@ -121,6 +130,14 @@ public sealed class HostActor : UntypedActor, IWithTimers
         }
 
         if (_toLeave.Count == 0) Sender.Tell(new HasLeft());
+    }
+
+    private void OnStatus(NodeStatus status)
+    {
+        _known[status.Node] = (status, MonotonicClock.NowNs);
+        _foreign.Understand(Sender.Path.Address);
+        if (status.Node != _config.PeerName) return;
+        foreach (CommandProtocol.Command missing in _linkOrders.MissingOn(status)) _others[0].Tell(missing with { Server = _config.PeerName }, ActorRefs.NoSender);
     }
 
     private PairView View => new(_own, [.. _known.Values.Select(known => (known.Status, (long)((MonotonicClock.NowNs - known.AtNs) / 1_000_000)))]);
@@ -159,7 +176,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
         _isCollecting = false;
         long nowMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         LinkStatus[] links = BuildLinks(nowMs);
-        bool arbiterReachable = _config.IsArbiter || _known.Values.Any(known => known.Status.Role == "arbiter" && MonotonicClock.NowNs - known.AtNs < 3_000_000_000);
+        bool arbiterReachable = _config.IsArbiter || _known.Values.Any(known => known.Status.Role == "arbiter" && MonotonicClock.NowNs - known.AtNs < HeardNs);
         NoteArbiter(arbiterReachable);
         (ComponentState state, string reason) = Judge(collected, links, arbiterReachable);
         _own = new NodeStatus
@@ -199,6 +216,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
         if (collected.Machines.Length < _machines.Count) return (ComponentState.Degraded, "a machine's actor does not answer");
         if (links.Length != 0 && links.All(link => link.State is ComponentState.Failed or ComponentState.Isolated)) return (ComponentState.Degraded, "no FT link is up");
         if (links.Any(link => link.State != ComponentState.Good)) return (ComponentState.Degraded, "an FT link is down");
+        if (_foreign.Reason(MonotonicClock.NowNs) is { Length: > 0 } foreign) return (ComponentState.Degraded, foreign);
         return arbiterReachable ? (ComponentState.Good, "") : (ComponentState.Degraded, "the arbiter does not answer: no second fault is survivable");
     }
 
@@ -251,13 +269,17 @@ public sealed class HostActor : UntypedActor, IWithTimers
         else if (command.Machine.Length != 0 && !_machines.ContainsKey(command.Machine))
             Refuse($"There is no machine \"{command.Machine}\" here; known are {string.Join(", ", _machines.Keys.Order())}.");
         else if (CommandRules.Parse(command.Component) is (CommandSubject.Link, { } link)) OnLinkCommand(command, link);
-        else if (command is { Verb: CommandProtocol.Verbs.Isolate, Arguments: not [ByPeer] } && CommandRules.Parse(command.Component) is (CommandSubject.Replica, _)) IsolateReplica(command);
-        else if (command.Server == _config.PeerName) _others[0].Tell(command, Sender);
+        else if (command is { Verb: CommandProtocol.Verbs.Isolate, Arguments: not [LinkOrders.ByPeer] } && CommandRules.Parse(command.Component) is (CommandSubject.Replica, _)) IsolateReplica(command);
+        else if (command.Server == _config.PeerName) PassToPeer(command);
         else CarryOut(command);
     }
 
-    /// <summary>Marks an isolation that the server which goes on carries out on the other one's replica.</summary>
-    private const string ByPeer = "by-peer";
+    private void PassToPeer(CommandProtocol.Command command)
+    {
+        if (_config.PeerAddress is { } peer && _foreign.IsForeign(peer, MonotonicClock.NowNs))
+            Refuse($"{_config.PeerName} runs a build that does not understand this one's messages: ask {_config.PeerName}'s own endpoint.");
+        else _others[0].Tell(command, Sender);
+    }
 
     private void Refuse(string sentence) => Sender.Tell(new CommandProtocol.Outcome(false, sentence));
 
@@ -265,8 +287,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
     private void IsolateReplica(CommandProtocol.Command command)
     {
         bool isOwn = command.Server == _config.Name;
-        CommandProtocol.Command byPeer = command with { Server = isOwn ? _config.PeerName : _config.Name, Arguments = [ByPeer] };
-        if (isOwn) _others[0].Tell(byPeer, Sender);
+        CommandProtocol.Command byPeer = command with { Server = isOwn ? _config.PeerName : _config.Name, Arguments = [LinkOrders.ByPeer] };
+        if (isOwn) PassToPeer(byPeer);
         else CarryOut(byPeer);
     }
 
@@ -277,7 +299,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
             if (command.Machine.Length != 0 && command.Machine != name) continue;
             // Without a server named, whoever leads does it.
             bool leads = _own.Machines.Any(status => status.Name == name && status.Role == "Leading");
-            if (command.Server.Length == 0 && !leads && PeerLeads(name)) _others[0].Tell(command with { Server = _config.PeerName, Machine = name }, Sender);
+            if (command.Server.Length == 0 && !leads && PeerLeads(name)) PassToPeer(command with { Server = _config.PeerName, Machine = name });
             else machine.Forward(command);
         }
 
@@ -295,19 +317,23 @@ public sealed class HostActor : UntypedActor, IWithTimers
             return;
         }
 
-        bool isTakenOut = command.Verb is CommandProtocol.Verbs.Isolate or CommandProtocol.Verbs.Inject;
+        bool isTakenOut = LinkOrders.IsTakenOut(command);
         if (command.Verb == CommandProtocol.Verbs.Isolate && !paths.Where((path, i) => i != index && path.Status.State == LinkPathState.Up).Any())
         {
             Refuse($"FT link {name} is the only one that is up: without it the servers could not stay in lockstep.");
             return;
         }
 
-        _links!.SetOutOfService(index, !isTakenOut ? "" : command.Verb == CommandProtocol.Verbs.Isolate ? CommandRules.TakenOut(command) : "an injected fault",
+        if (!_linkOrders.TryTake(command, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), out CommandProtocol.Command forPeer)) return; // the peer is told the later one
+        _links!.SetOutOfService(index, !isTakenOut ? "" : command.Verb == CommandProtocol.Verbs.Isolate ? CommandRules.TakenOut(command) : LinkOrders.Injected,
             isFault: command.Verb == CommandProtocol.Verbs.Inject);
-        if (command.Arguments is not [.., ByPeer]) _others[0].Tell(command with { Arguments = [.. command.Arguments, ByPeer], Server = _config.PeerName });
+        if (!LinkOrders.IsByPeer(command)) _others[0].Tell(forPeer with { Server = _config.PeerName }, ActorRefs.NoSender);
         CollectStatus();
-        Sender.Tell(new CommandProtocol.Outcome(true, isTakenOut ? $"FT link {name} carries nothing any more, on both servers." : $"FT link {name} is in service again, on both servers."));
+        string where = IsPeerHeard ? "on both servers" : $"on {_config.Name}; {_config.PeerName} does not answer now, and follows as soon as it does";
+        Sender.Tell(new CommandProtocol.Outcome(true, isTakenOut ? $"FT link {name} carries nothing any more, {where}." : $"FT link {name} is in service again, {where}."));
     }
+
+    private bool IsPeerHeard => _known.TryGetValue(_config.PeerName, out (NodeStatus Status, ulong AtNs) peer) && MonotonicClock.NowNs - peer.AtNs < HeardNs;
 
     private bool PeerLeads(string machine) => _known.TryGetValue(_config.PeerName, out (NodeStatus Status, ulong AtNs) peer)
         && peer.Status.Machines.Any(status => status.Name == machine && status.Role == "Leading");

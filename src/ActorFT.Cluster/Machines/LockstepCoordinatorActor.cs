@@ -48,7 +48,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
 
     /// <summary>How to create one.</summary>
     public static Props Props(CoordinatorOptions options, MachineParts parts) =>
-        Akka.Actor.Props.Create(() => new LockstepCoordinatorActor(options, parts)).WithDispatcher("actorft.machine-dispatcher");
+        Akka.Actor.Props.Create(() => new LockstepCoordinatorActor(options, parts)).WithDispatcher(MachineDispatcher.Id);
 
     /// <summary>Starts the replica: what its disks are marked with is known.</summary>
     public sealed record Begin(ulong DiskTerm, IReadOnlyList<CopyUse> Disks) : MachineProtocol.ILocalMessage;

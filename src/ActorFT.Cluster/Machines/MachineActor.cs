@@ -52,10 +52,11 @@ public sealed class MachineActor : UntypedActor
             NicPorts = [.. definition.Nics.Select((nic, i) => new NicPort(i, [.. nic.MacAddress], _resources.Nics[i], _resources.NicRouting[i], new NicLink(_options.Link, _options.Channel)))],
             ConsoleLog = _resources.ConsoleLog,
         };
-        _coordinator = Context.Watch(Context.ActorOf(LockstepCoordinatorActor.Props(_options, _parts), LockstepCoordinatorActor.Name));
+        string thread = MachineDispatcher.Of(Context.System, definition.Name);
+        _coordinator = Context.Watch(Context.ActorOf(LockstepCoordinatorActor.Props(_options, _parts).WithDispatcher(thread), LockstepCoordinatorActor.Name));
         IActorRef next = _coordinator;
         for (int i = definition.VcpuCount - 1; i >= 0; i--)
-            next = Context.Watch(Context.ActorOf(VcpuActor.Props(i, next, _parts.Meters[i]), VcpuName(i)));
+            next = Context.Watch(Context.ActorOf(VcpuActor.Props(i, next, _parts.Meters[i]).WithDispatcher(thread), VcpuName(i)));
         _parts.FirstVcpu = next;
         _parts.Disks = [.. definition.Disks.Select((disk, i) => Context.Watch(Context.ActorOf(DiskActor.Props(_resources.Disks[i] with { Faults = _options.Faults }, _coordinator), DiskActor.NamePrefix + disk.Name)))];
         _parts.Nics = [.. definition.Nics.Select((nic, i) => Context.Watch(Context.ActorOf(

@@ -22,7 +22,7 @@ public sealed class VcpuActor : UntypedActor
 
     /// <summary>How to create one.</summary>
     public static Props Props(int index, IActorRef next, VcpuMeter meter) =>
-        Akka.Actor.Props.Create(() => new VcpuActor(index, next, meter)).WithDispatcher("actorft.machine-dispatcher");
+        Akka.Actor.Props.Create(() => new VcpuActor(index, next, meter)).WithDispatcher(MachineDispatcher.Id);
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)

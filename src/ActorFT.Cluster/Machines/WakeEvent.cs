@@ -42,7 +42,9 @@ public sealed unsafe partial class WakeEvent : IDisposable
     {
         if (timeoutNs == 0 || Interlocked.CompareExchange(ref _state, Asleep, Awake) == Signalled)
         {
-            Volatile.Write(ref _state, Awake);
+            // With a full fence: the caller looks for work next, and a processor that looked before the others see Awake would miss work whose
+            // signaller still found Signalled, and this store would then wipe the signal out.
+            Interlocked.Exchange(ref _state, Awake);
             return;
         }
         // SAFETY: poll and timeout live on this stack for the call's time; the descriptor is open until Dispose.

@@ -6,7 +6,7 @@ namespace ActorFT.Cluster.Wire;
 
 /// <summary>
 /// Every type that may appear in a message that crosses Akka.Remote, in a fixed order: Hyperion knows them by number, and refuses
-/// all others. Append only: both servers of a rolling upgrade must agree on the numbers.
+/// all others. Nodes that talk agree on the numbers: any change raises <see cref="WireSerializer.MessageVersion"/>.
 /// </summary>
 public static class WireTypes
 {

@@ -102,9 +102,7 @@ internal sealed class LinkConnection : IDisposable
             if (_isClosed) return true;
             try
             {
-                bool isDone = _transport.TryFlush();
-                if (_transport.UnsentBytes <= QueueLimitBytes / 2) ReleaseRoomWaiters(true);
-                return isDone;
+                return TryFlush();
             }
             catch (LinkProtocolException exception)
             {
@@ -192,7 +190,7 @@ internal sealed class LinkConnection : IDisposable
             try
             {
                 Append(kind, channel, head, body);
-                isDone = (mayTrail && _transport.UnsentBytes < MaxTrailingBytes) || _transport.TryFlush();
+                isDone = (mayTrail && _transport.UnsentBytes < MaxTrailingBytes) || TryFlush();
             }
             catch (Exception exception) when (exception is LinkProtocolException or IOException)
             {
@@ -217,6 +215,14 @@ internal sealed class LinkConnection : IDisposable
         if (_scratch.Length < lengthBytes) _scratch = new byte[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)lengthBytes)];
         LinkFraming.Write(_scratch.AsSpan(0, lengthBytes), kind, channel, head, body, _sentNumber++);
         _stream.Write(_scratch.AsSpan(0, lengthBytes));
+    }
+
+    // Under the gate. Whoever makes room tells those who wait for it, a heartbeat's flush too: when nothing is left to send nobody else comes by.
+    private bool TryFlush()
+    {
+        bool isDone = _transport.TryFlush();
+        if (_transport.UnsentBytes <= QueueLimitBytes / 2) ReleaseRoomWaiters(true);
+        return isDone;
     }
 
     private void ReleaseRoomWaiters(bool hasRoom)

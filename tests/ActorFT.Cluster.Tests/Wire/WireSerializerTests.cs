@@ -56,6 +56,7 @@ public sealed class WireSerializerTests : IDisposable
     {
         var hostile = new Hyperion.Serializer(new Hyperion.SerializerOptions(versionTolerance: false, preserveObjectReferences: false, surrogates: null, serializerFactories: null, knownTypes: null, ignoreISerializable: false, packageNameOverrides: null, disallowUnsafeTypes: false, typeFilter: Hyperion.DisabledTypeFilter.Instance));
         using MemoryStream stream = new();
+        stream.Write(_serializer.ToBinary(new ArbiterProtocol.Ask(new ArbiterQuery("m"))).AsSpan(0, 4)); // as a message of this version
         hostile.Serialize(new FileInfo("/etc/passwd").FullName.Split('/').ToList(), stream);
         Assert.Throws<SerializationException>(() => _serializer.FromBinary(stream.ToArray(), typeof(object)));
     }
@@ -72,6 +73,13 @@ public sealed class WireSerializerTests : IDisposable
             try { _serializer.FromBinary(bytes, typeof(object)); }
             catch (SerializationException) { }
         }
+    }
+
+    [Fact]
+    public void MessageOfAnotherVersion_IsNotRead_AndSaysWhichItIs()
+    {
+        byte[] bytes = new WireSerializer((ExtendedActorSystem)_system, 9).ToBinary(new FaultProtocol.GetHistory(10));
+        Assert.Equal(new ForeignMessage(9, WireSerializer.MessageVersion), _serializer.FromBinary(bytes, typeof(object)));
     }
 
     [Fact]

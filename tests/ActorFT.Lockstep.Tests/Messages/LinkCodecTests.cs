@@ -13,7 +13,7 @@ public class LinkCodecTests
     private static readonly Configuration Configuration = new(7, new Member("server-a", 1), new Member("server-b", ulong.MaxValue));
     private static readonly Digest Digest = new(1, 2);
 
-    private static readonly LinkMessage[] Samples =
+    internal static readonly LinkMessage[] Samples =
     [
         new Hello
         {
@@ -107,7 +107,7 @@ public class LinkCodecTests
         }
     }
 
-    private static byte[] Encode(LinkMessage message)
+    internal static byte[] Encode(LinkMessage message)
     {
         var writer = new StateWriter();
         LinkCodec.Encode(writer, new LinkEnvelope(42, 1234, message));
