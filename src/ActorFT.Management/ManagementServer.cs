@@ -1,6 +1,7 @@
 using System.Net;
 using ActorFT.Cluster;
 using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Faults;
 using ActorFT.Cluster.Machines;
 using ActorFT.Management.AkkaManagement;
 using ActorFT.Management.Dashboard;
@@ -67,6 +68,8 @@ public sealed class ManagementServer : IAsyncDisposable
         NodeMetrics metrics = new(gateway);
         StreamHost streams = new(gateway.System, app.Lifetime.ApplicationStopping);
         IActorRef feed = gateway.System.ActorOf(EventFeedActor.Props(gateway));
+        // Here, not when it begins, which may be later: who reads the head of a stream must miss nothing.
+        gateway.Faults.Tell(new FaultManagerActor.Watch(feed), ActorRefs.NoSender);
         Guard(app, address, gate, log);
         app.Use(async (context, next) =>
         {

@@ -23,7 +23,14 @@ public sealed class AkkaContractTests : IAsyncLifetime
         _address = cluster.SelfAddress;
         Assert.Equal("""[]""", (await _node.GetJson("/bootstrap/seed-nodes")).GetProperty("Nodes").GetRawText()); // not joined yet
         await cluster.JoinAsync(_address).WaitAsync(TimeSpan.FromSeconds(20));
-        for (int i = 0; i < 200 && (await _node.GetJson("/cluster/members")).GetProperty("members").EnumerateArray().All(member => member.GetProperty("status").GetString() != "Up"); i++) await Task.Delay(50);
+        JsonElement members = default;
+        for (int i = 0; i < 400; i++, await Task.Delay(50))
+        {
+            members = await _node.GetJson("/cluster/members");
+            if (members.TryGetProperty("leader", out _) && members.TryGetProperty("oldest", out _) && members.GetProperty("members").EnumerateArray().Any(member => member.GetProperty("status").GetString() == "Up")) return;
+        }
+
+        Assert.Fail($"The node's cluster of one is not up after 20 s: {members}");
     }
 
     public Task DisposeAsync() => _node.DisposeAsync().AsTask();

@@ -53,9 +53,17 @@ public sealed class EndpointTests : IAsyncLifetime
             await Task.Delay(20); // a node answers so many requests a second only
         }
 
-        long started = Stopwatch.GetTimestamp();
-        JsonElement status = await _node.GetJson("/ft/status");
-        Assert.InRange(Stopwatch.GetElapsedTime(started).TotalSeconds, 0, 2);
+        // The quickest of a few: this computer may be busy with something else, but a node that is late is so each time.
+        JsonElement status = default;
+        double quickest = double.MaxValue;
+        for (int i = 0; i < 5 && quickest >= 2; i++)
+        {
+            long started = Stopwatch.GetTimestamp();
+            status = await _node.GetJson("/ft/status");
+            quickest = Math.Min(quickest, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        }
+
+        Assert.InRange(quickest, 0, 2);
         Assert.True(status.GetProperty("nodes")[0].GetProperty("ageMs").GetInt64() >= 1_000);
         Assert.Equal(HttpStatusCode.InternalServerError, alive.StatusCode);
         Assert.Equal("Health Check Failed: Check [host] timed out after 1 second", await alive.Content.ReadAsStringAsync());
@@ -169,8 +177,9 @@ public sealed class EndpointTests : IAsyncLifetime
         {
             Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
             await socket.ConnectAsync(url.Host, url.Port);
-            await socket.SendAsync("GET /ft/status HTTP/1.1\r\nHost: "u8.ToArray()); // and never ends
             idle.Add(socket);
+            try { await socket.SendAsync("GET /ft/status HTTP/1.1\r\nHost: "u8.ToArray()); } // and never ends
+            catch (SocketException) { } // one too many, and closed already
         }
 
         // The head of a request may take five seconds; then its connection is free for others.
@@ -215,7 +224,6 @@ public sealed class EndpointTests : IAsyncLifetime
         using Stream stream = await _node.Client.GetStreamAsync("/ft/events/stream");
         using StreamReader reader = new(stream);
         Assert.Equal(": actorft", await reader.ReadLineAsync());
-        await Task.Delay(50); // the watch is under way when the head is out
         _node.Faults.Tell(new FaultProtocol.Report("disk-failed", FaultSeverity.Error, "debian", "disk-root", "It broke.", "It was isolated."));
         string? line;
         using CancellationTokenSource limit = new(TimeSpan.FromSeconds(10));
@@ -223,6 +231,9 @@ public sealed class EndpointTests : IAsyncLifetime
         JsonElement entry = JsonDocument.Parse((await reader.ReadLineAsync(limit.Token))!["data:".Length..]).RootElement;
         Assert.Equal("disk-failed", entry.GetProperty("report").GetProperty("kind").GetString());
         JsonElement history = await _node.GetJson("/ft/events?limit=10");
+        // A node that is busy gives the history without those who did not answer in time, and says so.
+        for (long started = Stopwatch.GetTimestamp(); history.GetProperty("missingNodes").GetInt32() > 2 && Stopwatch.GetElapsedTime(started).TotalSeconds < 20; await Task.Delay(100))
+            history = await _node.GetJson("/ft/events?limit=10");
         Assert.Equal(entry.GetProperty("id").GetString(), history.GetProperty("entries")[0].GetProperty("id").GetString());
         Assert.Equal(2, history.GetProperty("missingNodes").GetInt32());
         using HttpResponseMessage refused = await _node.Client.GetAsync("/ft/events?limit=0");
@@ -264,6 +275,7 @@ public sealed class EndpointTests : IAsyncLifetime
         Assert.Equal("new", new string(buffer));
         using HttpResponseMessage typed = await _node.Post("/ft/machines/debian/console", new ByteArrayContent("ls\n"u8.ToArray()));
         Assert.Equal(HttpStatusCode.NoContent, typed.StatusCode);
+        await _node.Until(() => _node.ReceivedOf<HostActor.ForMachine>().Length != 0, "the host to be told what was typed"); // the answer does not wait for it
         Assert.Equal("ls\n"u8.ToArray(), ((ConsoleActor.Typed)Assert.Single(_node.ReceivedOf<HostActor.ForMachine>()).Message).Bytes.ToArray());
         _node.View = new(Statuses.Server("server-a", Statuses.Replica("Following")), [(Statuses.Server("server-b", Statuses.Replica("Leading")), 50L)]);
         Assert.Equal("", await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(10)));

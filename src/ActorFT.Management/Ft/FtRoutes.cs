@@ -53,8 +53,8 @@ internal static class FtRoutes
     private static Task StreamEventsAsync(HttpContext context, StreamHost streams, IActorRef feed) => streams.RunAsync(context, async (relay, reader, end) =>
     {
         EventStream events = new(context, end);
+        feed.Tell(new EventFeedActor.Watch(relay), ActorRefs.NoSender); // before the head: who has that misses nothing
         await events.BeginAsync().ConfigureAwait(false);
-        feed.Tell(new EventFeedActor.Watch(relay), ActorRefs.NoSender);
         while (true)
         {
             object? message = await StreamHost.NextAsync(reader, EventStream.KeepAlive, end).ConfigureAwait(false);
@@ -66,8 +66,8 @@ internal static class FtRoutes
     private static Task StreamStatusAsync(HttpContext context, NodeGateway gateway, StreamHost streams, IActorRef feed) => streams.RunAsync(context, async (relay, reader, end) =>
     {
         EventStream events = new(context, end);
+        feed.Tell(new EventFeedActor.Watch(relay), ActorRefs.NoSender); // as above
         await events.BeginAsync().ConfigureAwait(false);
-        feed.Tell(new EventFeedActor.Watch(relay), ActorRefs.NoSender);
         long nextAt = Environment.TickCount64;
         while (true)
         {

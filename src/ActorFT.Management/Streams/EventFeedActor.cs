@@ -1,4 +1,3 @@
-using ActorFT.Cluster.Faults;
 using ActorFT.Cluster.Messages;
 using Akka.Actor;
 
@@ -6,7 +5,7 @@ namespace ActorFT.Management.Streams;
 
 /// <summary>
 /// New faults of all nodes, for the streams that watch: this node's as they happen, the others' by asking once a second while
-/// anybody watches. Each word on an entry is told once.
+/// anybody watches. Each word on an entry is told once. Whoever makes it has this node's fault manager tell it.
 /// </summary>
 internal sealed class EventFeedActor : UntypedActor, IWithTimers
 {
@@ -31,11 +30,7 @@ internal sealed class EventFeedActor : UntypedActor, IWithTimers
 
     public static Props Props(NodeGateway gateway) => Akka.Actor.Props.Create(() => new EventFeedActor(gateway));
 
-    protected override void PreStart()
-    {
-        _gateway.Faults.Tell(new FaultManagerActor.Watch(Self));
-        Timers.StartPeriodicTimer(nameof(AskOthers), new AskOthers(), TimeSpan.Zero, TimeSpan.FromSeconds(1));
-    }
+    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(AskOthers), new AskOthers(), TimeSpan.Zero, TimeSpan.FromSeconds(1));
 
     protected override void OnReceive(object message)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
@@ -16,6 +17,8 @@ internal sealed class FakeNode : IAsyncDisposable
     public const string Token = "a-token-of-the-tests-01234";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("actorft-management").FullName;
+
+    private IActorRef? _consoleWatcher;
 
     private FakeNode() { }
 
@@ -36,7 +39,7 @@ internal sealed class FakeNode : IAsyncDisposable
 
     public CommandProtocol.Outcome? Outcome { get; set; } = new(true, "Done.");
 
-    public IActorRef? ConsoleWatcher { get; private set; }
+    public IActorRef? ConsoleWatcher { get => Volatile.Read(ref _consoleWatcher); private set => Volatile.Write(ref _consoleWatcher, value); }
 
     public static async Task<FakeNode> StartAsync(bool hasToken = true, bool isArbiter = false, string hocon = "")
     {
@@ -74,6 +77,13 @@ internal sealed class FakeNode : IAsyncDisposable
         return await Client.SendAsync(request);
     }
 
+    /// <summary>Waits for a condition, for a bounded time.</summary>
+    public async Task Until(Func<bool> condition, string what)
+    {
+        for (long started = Stopwatch.GetTimestamp(); !condition(); await Task.Delay(5))
+            if (Stopwatch.GetElapsedTime(started).TotalSeconds > 20) throw new TimeoutException($"Waited 20 s for {what}.");
+    }
+
     public T[] ReceivedOf<T>()
     {
         lock (Received) return [.. Received.OfType<T>()];
@@ -93,10 +103,11 @@ internal sealed class FakeNode : IAsyncDisposable
         {
             switch (message)
             {
-                case HostActor.GetView: if (node.View is { } view) Sender.Tell(view); break;
+                // As new as an answer is: what this node says of itself does not grow old while a test is under way.
+                case HostActor.GetView: if (node.View is { } view) Sender.Tell(view with { Own = view.Own with { AtUnixMs = Statuses.NowMs } }); break;
                 case HostActor.ForMachine { Message: ConsoleActor.Watch watch }:
-                    watch.Watcher.Tell(new ConsoleActor.Output(100, "kept "u8.ToArray()));
                     node.ConsoleWatcher = watch.Watcher;
+                    watch.Watcher.Tell(new ConsoleActor.Output(100, "kept "u8.ToArray()));
                     break;
                 default:
                     lock (node.Received) node.Received.Add(message);
