@@ -91,7 +91,7 @@ public sealed class DiskCopyWorkerTests : IDisposable
         opened.ImageFaults.Clear();
         Assert.Equal(1, (await stalledRead.WaitAsync(Bound)).Completed.Data.Span[0]);
         Assert.Equal(2, (await readAfter.WaitAsync(Bound)).Completed.Data.Span[0]);
-        Assert.True(write.IsCompletedSuccessfully);
+        Assert.Equal(BlockStatus.Ok, (await write.WaitAsync(Bound)).Completed.Status); // it has been done; that it has is told beside the others
     }
 
     [Fact]
@@ -123,6 +123,7 @@ public sealed class DiskCopyWorkerTests : IDisposable
         var worker = new DiskCopyWorker(opened.Copy, new DiskCopyWorkerOptions { StallDeadline = TimeSpan.FromSeconds(2), Time = time }, reports.Enqueue);
         opened.ImageFaults!.Inject(new InjectedFault(InjectedFaultKind.Stall, FaultOperations.Read));
         Task<BlockOutcome> read = Submit(worker, BlockOperation.Read, 0, 4096);
+        Assert.True(SpinWait.SpinUntil(() => opened.ImageFaults.FiredCount(InjectedFaultKind.Stall) != 0, Bound), "the device has the request");
         time.Advance(1999);
         worker.CheckStalls();
         Assert.Empty(reports);
