@@ -18,8 +18,6 @@ internal sealed class NodeClient : IDisposable
     /// <summary>How long an answer may take.</summary>
     public static readonly TimeSpan AnswerLimit = TimeSpan.FromMilliseconds(1_500);
 
-    // Once one has answered, the others get a little longer: whoever knows most is shown.
-    private static readonly TimeSpan s_grace = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan s_actionLimit = TimeSpan.FromSeconds(8), s_longActionLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan s_floodPause = TimeSpan.FromMilliseconds(20);
     private const int MaxAnswerBytes = 8 << 20;
@@ -37,6 +35,9 @@ internal sealed class NodeClient : IDisposable
             MaxResponseContentBufferSize = MaxAnswerBytes,
         };
     }
+
+    /// <summary>Once one has answered, the others get so much longer: whoever knows most is shown.</summary>
+    public TimeSpan Grace { get; init; } = TimeSpan.FromMilliseconds(300);
 
     /// <summary>The nodes.</summary>
     public IReadOnlyList<Uri> Urls { get; }
@@ -58,7 +59,7 @@ internal sealed class NodeClient : IDisposable
             Task<(Uri, NodeAnswer? Answer, string)> done = await Task.WhenAny(open).ConfigureAwait(false);
             open.Remove((Task<(Uri, NodeAnswer?, string)>)done);
             if ((await done.ConfigureAwait(false)).Answer is null) continue;
-            await Task.WhenAny(Task.WhenAll(open), Task.Delay(s_grace)).ConfigureAwait(false);
+            await Task.WhenAny(Task.WhenAll(open), Task.Delay(Grace)).ConfigureAwait(false);
             break;
         }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -8,6 +9,7 @@ namespace ActorFT.Node.Tests.Operate;
 internal sealed class TinyEndpoint : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly ConcurrentBag<TcpClient> _kept = [];
     private readonly Func<string, string, (int Code, string Body)?> _answer;
 
     /// <summary>Starts it.</summary>
@@ -46,10 +48,19 @@ internal sealed class TinyEndpoint : IDisposable
         }
 
         string text = request.ToString();
-        if (_answer(text[..text.IndexOf('\r', StringComparison.Ordinal)], text) is not var (code, body)) return; // keeps the connection, says nothing
+        if (_answer(text[..text.IndexOf('\r', StringComparison.Ordinal)], text) is not var (code, body))
+        {
+            _kept.Add(client); // says nothing; forgotten, the garbage collector would close it
+            return;
+        }
+
         await stream.WriteAsync(Encoding.UTF8.GetBytes($"HTTP/1.1 {code} x\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n{body}"));
         client.Dispose();
     }
 
-    public void Dispose() => _listener.Dispose();
+    public void Dispose()
+    {
+        _listener.Dispose();
+        foreach (TcpClient client in _kept) client.Dispose();
+    }
 }

@@ -14,7 +14,7 @@ public sealed class ServiceManagerTests : IDisposable
 
     private string Receive()
     {
-        _manager.ReceiveTimeout = 20_000;
+        _manager.ReceiveTimeout = 60_000;
         byte[] buffer = new byte[1024];
         return Encoding.UTF8.GetString(buffer, 0, _manager.Receive(buffer));
     }
@@ -51,10 +51,7 @@ public sealed class ServiceManagerTests : IDisposable
     {
         string address = Path.Combine(_folder.Root, "notify");
         _manager.Bind(new UnixDomainSocketEndPoint(address));
-        using TcpListener free = new(System.Net.IPAddress.Loopback, 0);
-        free.Start();
-        int port = ((System.Net.IPEndPoint)free.LocalEndpoint).Port;
-        free.Stop();
+        int port = FreePort.Find();
         _folder.Write("arbiter.conf", $$"""
             actorft { role = arbiter, pair = p, name = arbiter, address = "127.0.0.1:{{port}}", data = "data", servers = ["127.0.0.1:24551", "127.0.0.1:24552"] }
             akka.management.http { hostname = "127.0.0.1", port = 0 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace ActorFT.Node.Tests.Support;
@@ -112,6 +113,18 @@ internal sealed partial class ActorftProcess : IDisposable
         _process.Dispose();
     }
 
+    /// <summary>The processor time of a process, in hundredths of a second (proc(5)).</summary>
+    public static long Ticks(int id) => File.ReadAllText($"/proc/{id}/stat").Split(") ")[^1].Split(' ').Skip(11).Take(2).Sum(long.Parse);
+
+    /// <summary>Bytes that a process wrote to its standard output, a pipe, and nobody has read.</summary>
+    public static int WaitingOutputBytes(int id)
+    {
+        const nuint WaitingBytes = 0x541B; // FIONREAD, ioctl_tty(2)
+        using SafeFileHandle pipe = File.OpenHandle($"/proc/{id}/fd/1", FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        Assert.Equal(0, Ioctl(pipe, WaitingBytes, out int bytes));
+        return bytes;
+    }
+
     private static void Collect(Stream stream, StringBuilder text, TaskCompletionSource end)
     {
         new Thread(() =>
@@ -126,6 +139,9 @@ internal sealed partial class ActorftProcess : IDisposable
             end.SetResult();
         }) { IsBackground = true }.Start();
     }
+
+    [LibraryImport("libc", EntryPoint = "ioctl")]
+    private static partial int Ioctl(SafeFileHandle file, nuint request, out int value);
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Kill(int process, int signal);

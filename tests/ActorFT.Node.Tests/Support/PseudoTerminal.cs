@@ -9,6 +9,7 @@ internal sealed unsafe partial class PseudoTerminal : IDisposable
 {
     private readonly int _master, _slave;
     private readonly StringBuilder _shown = new();
+    private readonly Thread _reader;
 
     public PseudoTerminal()
     {
@@ -17,12 +18,13 @@ internal sealed unsafe partial class PseudoTerminal : IDisposable
         Assert.Equal(0, OpenPty(&master, &slave, name, null, null));
         (_master, _slave) = (master, slave);
         Path = Marshal.PtrToStringUTF8((nint)name)!;
-        new Thread(() =>
+        _reader = new Thread(() =>
         {
             byte* buffer = stackalloc byte[4096];
             for (nint count; (count = Read(_master, buffer, 4096)) > 0;)
                 lock (_shown) _shown.Append(Encoding.Latin1.GetString(new ReadOnlySpan<byte>(buffer, (int)count)));
-        }) { IsBackground = true }.Start();
+        }) { IsBackground = true };
+        _reader.Start();
     }
 
     /// <summary>The terminal's device, for a program to open.</summary>
@@ -55,8 +57,9 @@ internal sealed unsafe partial class PseudoTerminal : IDisposable
 
     public void Dispose()
     {
+        // With its last user the terminal is gone, and the reader hears of it. Before it has, the number must not be given to another file.
         Close(_slave);
-        Close(_master);
+        if (_reader.Join(10_000)) Close(_master);
     }
 
     [LibraryImport("libc", EntryPoint = "openpty")]

@@ -83,7 +83,7 @@ public sealed class TerminalTests : IDisposable
     [Fact]
     public void Max_time_leaves_the_terminal_as_it_was()
     {
-        using ActorftProcess process = Start("--max-time 2");
+        using ActorftProcess process = Start("--max-time 5");
         Assert.Equal(124, process.WaitForEnd().ExitCode);
         Assert.Equal(_before, _terminal.Settings);
     }
@@ -91,8 +91,9 @@ public sealed class TerminalTests : IDisposable
     [Fact]
     public void An_error_in_the_middle_of_a_run_leaves_the_terminal_as_it_was()
     {
-        // The record goes to a pipe whose reader leaves after some rounds.
-        using ActorftProcess process = Start("--record record", "mkfifo record; head -c 5000 record >/dev/null & ");
+        // The record goes to a pipe whose reader leaves after some rounds, once the terminal was looked at.
+        using ActorftProcess process = Start("--record record", "mkfifo record; { head -c 500 >/dev/null; while [ -p record ] && [ ! -e seen ]; do sleep 0.02; done; } <record & ");
+        _folder.Write("seen", "");
         Assert.Equal(3, process.WaitForEnd().ExitCode);
         Assert.Equal(_before, _terminal.Settings);
         Expect(shown => shown.Contains("actorft: Machine machine was stopped at round", StringComparison.Ordinal), "the reason");
