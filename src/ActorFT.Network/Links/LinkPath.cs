@@ -292,6 +292,8 @@ internal sealed class LinkPath
         else TcpNative.SetNotSentLowWater(agreed.Transport.Socket, 256 * 1024);
         LinkConnection connection = new(agreed, _meters[(int)linkClass], _pathMeter, _sink, _wakePump);
         LinkConnection? old;
+        // Before it is there for others: whoever sees the path up finds it counted.
+        Interlocked.Increment(ref _meters[(int)linkClass].Connections);
         lock (_gate)
         {
             old = _connections[(int)linkClass];
@@ -301,7 +303,6 @@ internal sealed class LinkPath
 
         // The peer knows better which of its connections lives: an old one is a half-open rest.
         old?.Abort(LinkDownCause.Reset, "a newer connection took its place");
-        Interlocked.Increment(ref _meters[(int)linkClass].Connections);
         _pathMeter.Heard();
         if (_stopping.IsCancellationRequested) Stop();
         _wakePump();

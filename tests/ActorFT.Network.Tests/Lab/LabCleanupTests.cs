@@ -49,12 +49,19 @@ public sealed partial class LabCleanupTests
     public void Start_InterruptedInBetween_LeavesNothing(string untilFile, int signal)
     {
         using LabScript lab = new();
-        using Process process = lab.Start("start", "--run", "a=sleep 1000", "--run", "b=sleep 1000");
-        Eventually.Holds(() => File.Exists(Path.Combine(lab.Folder, untilFile)), "the lab is half built");
+        string programs = Directory.CreateTempSubdirectory("actorft-lab-programs-").FullName, half = Path.Combine(lab.Folder, untilFile), isSent = Path.Combine(programs, "sent");
+        // The script looks with find(1) for what runs in a role before it starts the role's command: it gets no further than that until the signal is
+        // sent, however fast it is and however late this test looks.
+        File.WriteAllText(Path.Combine(programs, "find"), $"#!/bin/sh\nwhile [ -e '{half}' ] && [ ! -e '{isSent}' ]; do sleep 0.01; done\nexec /usr/bin/find \"$@\"\n");
+        NetworkNamespace.Run("chmod", $"u+x {Path.Combine(programs, "find")}");
+        using Process process = lab.Start(programs, ["start", "--run", "a=sleep 1000", "--run", "b=sleep 1000"]);
+        Eventually.Holds(() => File.Exists(half), "the lab is half built");
         Kill(process.Id, signal);
+        File.WriteAllText(isSent, "");
         Assert.True(process.WaitForExit(30_000), "the script ends");
         Assert.Equal(128 + signal, process.ExitCode);
         AssertNothingLeft(lab, []);
+        Directory.Delete(programs, recursive: true);
     }
 
     [RootFact]

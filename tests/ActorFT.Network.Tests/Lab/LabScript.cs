@@ -31,7 +31,10 @@ internal sealed class LabScript : IDisposable
         return (process.ExitCode, output, error.Result);
     }
 
-    internal Process Start(params string[] arguments)
+    internal Process Start(params string[] arguments) => Start("", arguments);
+
+    /// <summary>Starts it with a folder of programs that come before the host's own.</summary>
+    internal Process Start(string programs, string[] arguments)
     {
         ProcessStartInfo info = new(Path.Combine(Repository.Root, "scripts", "lab"), ["--lab", Folder, .. arguments])
         {
@@ -40,6 +43,7 @@ internal sealed class LabScript : IDisposable
             WorkingDirectory = Repository.Root,
         };
         info.Environment["ACTORFT_LABTOOL"] = LabTool;
+        if (programs.Length != 0) info.Environment["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}";
         return Process.Start(info)!;
     }
 

@@ -4,6 +4,7 @@ using System.Text;
 using ActorFT.Network.Links;
 using ActorFT.Network.Native;
 using ActorFT.Network.Tests.Support;
+using ActorFT.Node.Tests.Support;
 
 namespace ActorFT.Network.Tests.Links;
 
@@ -101,7 +102,8 @@ public sealed class LinkEndpointTests
     [Fact]
     public void TwoPaths_OneKilled_OtherCarriesOnAndTheFirstReturns()
     {
-        using LinkPair pair = LinkPair.Connected(pathCount: 2);
+        // A host on which one end's pump does not run for a while makes silence of its own; what is promised here is that it comes from no reset of the other path.
+        using LinkPair pair = LinkPair.Connected(pathCount: 2, o => o with { SilentAfterMs = 5_000, DeadAfterMs = 20_000 });
         Assert.Equal(2, pair.A.TrySendAll(LinkClass.Log, 0, [1]));
         for (int round = 0; round < 5; round++)
         {
@@ -128,7 +130,7 @@ public sealed class LinkEndpointTests
         Assert.Equal(pair.B.Instance, firstInstance);
         pair.B.Dispose();
         Eventually.Holds(() => pair.A.Status(0).State == LinkPathState.Down, "a sees that b is gone");
-        Assert.Contains(pair.SinkA.Changes, change => change.Cause == LinkDownCause.Reset);
+        Eventually.Holds(() => pair.SinkA.Changes.Any(change => change.Cause == LinkDownCause.Reset), "a is told of the reset");
         Assert.Equal(SendResult.NotConnected, pair.A.TrySend(0, LinkClass.Log, 0, [1]));
         Eventually.Holds(() => pair.A.Status(0) is { Cause: LinkDownCause.ConnectFailed } s && s.Reason.EndsWith("nobody listens there.", StringComparison.Ordinal), "a says why");
 
@@ -144,13 +146,20 @@ public sealed class LinkEndpointTests
     public void Path_StoppedInBetween_IsSilentThenDeadThenHealed()
     {
         using FaultyRelay relay = new();
-        using LinkPair pair = RelayedPair(relay, o => o with { HeartbeatMs = 10, SilentAfterMs = 100, DeadAfterMs = 400, ConnectTimeoutMs = 200 });
+        // A second between the two: a pump that was held up believes no silence, and would else come to the second with the first untold.
+        using LinkPair pair = RelayedPair(relay, o => o with { HeartbeatMs = 20, SilentAfterMs = 200, DeadAfterMs = 1_200, ConnectTimeoutMs = 1_000 });
         pair.StartBoth().WaitUp();
+        int[] before = [pair.SinkA.Changes.Count, pair.SinkB.Changes.Count];
         relay.Stop();
-        Eventually.Holds(() => pair.SinkA.Changes.Any(c => c is { State: LinkPathState.Silent, Cause: LinkDownCause.Silence }), "a is told of silence");
-        Eventually.Holds(() => pair.A.Status(0) is { State: LinkPathState.Down } && pair.B.Status(0) is { State: LinkPathState.Down }, "both give the path up");
-        Assert.Contains(pair.SinkB.Changes, c => c.State == LinkPathState.Silent);
-        Assert.Contains(pair.SinkB.Changes, c => c is { State: LinkPathState.Down, Cause: LinkDownCause.Silence });
+        foreach ((string name, RecordingSink sink, int count) in ((string, RecordingSink, int)[])[("a", pair.SinkA, before[0]), ("b", pair.SinkB, before[1])])
+        {
+            LinkPathStatus[] told = [];
+            Eventually.Holds(
+                () => (told = [.. sink.Changes.Skip(count)]).Any(c => c is { State: LinkPathState.Down, Cause: LinkDownCause.Silence }),
+                $"{name} is told that the path is given up");
+            Assert.True(told[0] is { State: LinkPathState.Silent, Cause: LinkDownCause.Silence }, $"{name} was told: {string.Join("; ", sink.Changes)}");
+        }
+
         relay.Go();
         pair.WaitUp();
     }
@@ -161,6 +170,7 @@ public sealed class LinkEndpointTests
         using LinkPair pair = LinkPair.Connected();
         Assert.True(TcpNative.SendNow(pair.A.Connection(0, LinkClass.Log)!.Socket, Pattern(64, 3)) == 64);
         Eventually.Holds(() => pair.SinkB.Changes.Any(c => c.Cause == LinkDownCause.Corrupted), "b is told of the damage");
+        Eventually.Holds(() => pair.SinkA.Changes.Any(c => c.State == LinkPathState.Down), "a is told that the path is down");
         pair.WaitUp();
         Assert.Equal(1, pair.B.Snapshot()[0].Classes[(int)LinkClass.Log].CorruptedFrames);
         Assert.Equal(2, pair.B.Snapshot()[0].Classes[(int)LinkClass.Log].Connections);
@@ -176,8 +186,8 @@ public sealed class LinkEndpointTests
         pair.SinkB.KeepsPayloads = false;
         pair.SinkB.Holds = linkClass => linkClass == LinkClass.Bulk;
         byte[] page = new byte[256 * 1024];
-        FillUntilFull(pair.A, page);
-        long heldBytes = pair.SinkB.Held.Sum(f => (long)f.Payload.Length);
+        FillUntilFull(pair, page);
+        long heldBytes = HeldBytes(pair);
         // One frame may go above each bound.
         Assert.InRange(heldBytes, LinkClasses.CreditBytes(LinkClass.Bulk), LinkClasses.CreditBytes(LinkClass.Bulk) + page.Length);
         Assert.InRange(pair.A.Snapshot()[0].Classes[(int)LinkClass.Bulk].QueuedBytes, 1, LinkClasses.QueueLimitBytes(LinkClass.Bulk) + page.Length + 16);
@@ -207,7 +217,7 @@ public sealed class LinkEndpointTests
         pair.SinkB.Holds = _ => true;
         pair.SinkB.KeepsPayloads = false;
         byte[] page = new byte[1 << 20];
-        FillUntilFull(pair.A, page);
+        FillUntilFull(pair, page);
         Task<bool> room = pair.A.WaitForRoomAsync(0, LinkClass.Bulk);
         pair.B.Dispose();
         Assert.False(await room.WaitAsync(TimeSpan.FromSeconds(10)));
@@ -266,9 +276,11 @@ public sealed class LinkEndpointTests
         using Socket socket = listener.AcceptSocket();
         socket.Send("220 mail.example ESMTP\r\n"u8);
         Eventually.Holds(
-            () => pair.A.Status(0) is { Cause: LinkDownCause.Refused } s && s.Reason.Contains("another protocol", StringComparison.Ordinal),
+            () => pair.SinkA.Refusals.Any(r => r.Contains("another protocol", StringComparison.Ordinal) && r.Contains("'220 mail'", StringComparison.Ordinal)),
             "a says what it met");
-        Assert.Contains("'220 mail'", pair.A.Status(0).Reason, StringComparison.Ordinal);
+        Eventually.Holds(
+            () => pair.SinkA.Changes.Any(c => c is { Cause: LinkDownCause.Refused } && c.Reason.Contains("'220 mail'", StringComparison.Ordinal)),
+            "the path's state tells it");
     }
 
     [Fact]
@@ -335,7 +347,7 @@ public sealed class LinkEndpointTests
     [Fact]
     public void Peer_ByName_IsFoundOrSaidToBeUnknown()
     {
-        IPEndPoint listening = new(IPAddress.Loopback, FreePort());
+        IPEndPoint listening = new(IPAddress.Loopback, FreePort.Find());
         using LinkPair pair = new(
             changeA: o => o with { Paths = [o.Paths[0] with { Local = new IPEndPoint(IPAddress.Loopback, 0), Peer = new DnsEndPoint("localhost", listening.Port) }] },
             changeB: o => o with { Paths = [o.Paths[0] with { Local = listening }] });
@@ -345,7 +357,7 @@ public sealed class LinkEndpointTests
         LinkPathOptions path = pair.OptionsA.Paths[0] with { Peer = new DnsEndPoint("nowhere.invalid", 1) };
         using LinkEndpoint lost = new(pair.OptionsA with { Paths = [path] }, sink);
         lost.Start();
-        Eventually.Holds(() => lost.Status(0) is { Cause: LinkDownCause.ConnectFailed }, "the failure is told", withinMs: 30_000);
+        Eventually.Holds(() => lost.Status(0) is { Cause: LinkDownCause.ConnectFailed }, "the failure is told", withinMs: 120_000); // a resolver that does not answer is asked several times
         Assert.Contains("nowhere.invalid", lost.Status(0).Reason, StringComparison.Ordinal);
     }
 
@@ -394,7 +406,7 @@ public sealed class LinkEndpointTests
         LinkPathSnapshot snapshot = pair.A.Snapshot()[0];
         Assert.InRange(snapshot.RoundTripMs, 0, 1000);
         Assert.True(snapshot.RoundTripMaxMs >= snapshot.RoundTripP50Ms);
-        Assert.InRange(snapshot.HeardAgoMs, 0, 1000);
+        Eventually.Holds(() => pair.A.Snapshot()[0].HeardAgoMs is >= 0 and < 1000, "the peer is heard all the time");
         Assert.InRange(snapshot.LossRatio, 0, 0.5);
         Assert.Equal(100, snapshot.Classes[(int)LinkClass.Log].SentBytes);
     }
@@ -426,24 +438,26 @@ public sealed class LinkEndpointTests
         return bytes;
     }
 
-    /// <summary>Sends bulk until nothing has been taken for a while: every buffer up to the receiver's credit is full.</summary>
-    private static void FillUntilFull(LinkEndpoint endpoint, byte[] page)
+    private static long HeldBytes(LinkPair pair) => pair.SinkB.Held.Sum(frame => (long)frame.Payload.Length);
+
+    /// <summary>
+    /// Sends bulk until b has used its credit, and nothing has been taken for a while after that: every buffer up to there is full.
+    /// One that is refused after the while, not a while in which nobody tried: this thread may be the one that does not run.
+    /// </summary>
+    private static void FillUntilFull(LinkPair pair, byte[] page)
     {
-        long lastTaken = Environment.TickCount64;
+        long lastMovedAt = Environment.TickCount64;
         Eventually.Holds(
             () =>
             {
-                while (endpoint.TrySend(0, LinkClass.Bulk, 0, page) == SendResult.Taken) lastTaken = Environment.TickCount64;
-                return Environment.TickCount64 - lastTaken > 300;
+                long now = Environment.TickCount64;
+                bool isCreditUsed = HeldBytes(pair) >= LinkClasses.CreditBytes(LinkClass.Bulk);
+                bool isTaken = false;
+                while (pair.A.TrySend(0, LinkClass.Bulk, 0, page) == SendResult.Taken) isTaken = true;
+                if (isTaken || !isCreditUsed) lastMovedAt = Environment.TickCount64;
+                return now - lastMovedAt > 300;
             },
             "the sender is full and stays so");
-    }
-
-    private static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static LinkHelloMessage Greet(LinkPair pair, byte[] words)

@@ -52,11 +52,14 @@ internal sealed class LinkPair : IDisposable
         for (int i = 0; i < A.PathCount; i++)
         {
             int path = i;
-            Eventually.Holds(
-                () => A.Status(path).State == LinkPathState.Up && B.Status(path).State == LinkPathState.Up,
-                $"path {path} is up on both sides");
+            Eventually.Holds(() => IsUp(A, SinkA, path) && IsUp(B, SinkB, path), $"path {path} is up on both sides, and both sinks were told");
         }
     }
+
+    // A state is looked at by the pump now and then, so it may be of before; and it changes a moment before its sink is told.
+    private static bool IsUp(LinkEndpoint end, RecordingSink sink, int path) => end.Status(path).State == LinkPathState.Up
+        && sink.Changes.LastOrDefault(change => change.PathIndex == path)?.State == LinkPathState.Up
+        && Enum.GetValues<LinkClass>().All(linkClass => end.Connection(path, linkClass) is not null);
 
     public void Dispose()
     {
