@@ -32,7 +32,7 @@ public sealed class MessageContractTests
         [
             new CopyStands(CopyUse.Rebuilding, "why"), new InventoryWanted(), new Inventory(CopyUse.Current, disk, 1 << 30, 1 << 20, true, 3, 4, [5, 6]), new ResultWanted(1, 2, 3),
             new ResultTold(1, PeerAnswer.Bad, new byte[] { 1, 2 }), new RegionWanted(1, 2, [3, 4]), new RegionTold(1, 2, true, [(3, new byte[] { 4 })], [5]),
-            new SyncWanted(1, 2, [3]), new SyncTold(1, true, 2, [3]), new SyncConfirmed(1),
+            new SyncWanted(1, 2, [3]), new SyncTold(1, true, 2, [3]), new SyncConfirmed(1), new RequestsEnded(1, [2, 3]), new EndedHeard(1),
         ];
         Assert.Equal(typeof(MirrorMessage).Assembly.GetTypes().Count(type => type.IsSubclassOf(typeof(MirrorMessage))), mirror.Select(message => message.GetType()).Distinct().Count());
         byte[] beat = new byte[NicWire.BeatBytes], header = new byte[NicWire.HeaderBytes];
