@@ -52,18 +52,19 @@ public sealed class FailStopTests : ActorSpec
     [Fact]
     public void Stop_WhenNobodyAnswersAndTheLinksHang_EndsAllTheSame_Once()
     {
-        using ManualResetEventSlim ended = new(), never = new();
+        using ManualResetEventSlim ended = new();
+        TaskCompletionSource never = new(); // the links' thread may come to it after this test's end
         int ends = 0;
         FailStop end = new("server-a", Path.Combine(_folder, "no-such-folder"), _ =>
         {
             Interlocked.Increment(ref ends);
             ended.Set();
-        }) { Links = new Link(never.Wait), Faults = TestActor };
+        }) { Links = new Link(never.Task.Wait), Faults = TestActor };
         end.Stop("first");
         end.Stop("second");
         Assert.True(ended.Wait(Bound));
         Assert.Equal(1, ends);
-        never.Set();
+        never.SetResult();
     }
 
     private sealed class Link(Action close) : IDisposable

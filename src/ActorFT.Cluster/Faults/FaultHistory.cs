@@ -16,7 +16,9 @@ public sealed class FaultHistory : IDisposable
     private readonly string _path;
     private readonly Dictionary<string, FaultProtocol.Entry> _byId = [];
     private readonly WriteBehind _writer = new("fault history");
+    private readonly object _fileLock = new(); // a write holds it, which may be stalled at the end
     private FileStream _file; // the writer's alone, once it is open
+    private volatile bool _isClosed;
     private int _lines;
 
     /// <summary>Opens or makes it.</summary>
@@ -46,7 +48,7 @@ public sealed class FaultHistory : IDisposable
         }
 
         _byId[entry.Id] = entry;
-        _writer.Do(() =>
+        Write(() =>
         {
             _file.Write([.. JsonSerializer.SerializeToUtf8Bytes(entry), (byte)'\n']);
             _file.Flush(flushToDisk: true);
@@ -54,6 +56,22 @@ public sealed class FaultHistory : IDisposable
         if (++_lines > 4 * MaxEntries) Compact();
         return true;
     }
+
+    private void Write(Action write) => _writer.Do(() =>
+    {
+        lock (_fileLock)
+        {
+            try
+            {
+                ObjectDisposedException.ThrowIf(_isClosed, this);
+                write();
+            }
+            finally
+            {
+                if (_isClosed) _file.Dispose(); // see Dispose
+            }
+        }
+    });
 
     /// <summary>Completes when all that was put before is durable.</summary>
     public Task FlushAsync()
@@ -99,7 +117,7 @@ public sealed class FaultHistory : IDisposable
     {
         IReadOnlyList<FaultProtocol.Entry> entries = Entries;
         _lines = _byId.Count;
-        _writer.Do(() => Replace(entries));
+        Write(() => Replace(entries));
     }
 
     private void Replace(IReadOnlyList<FaultProtocol.Entry> entries)
@@ -116,10 +134,13 @@ public sealed class FaultHistory : IDisposable
         _file = Open();
     }
 
-    /// <summary>Closes the file.</summary>
+    /// <summary>Closes the file. A write that is under way then (a disk that stalls) closes it when it ends, and nothing follows it.</summary>
     public void Dispose()
     {
         _writer.Dispose();
+        _isClosed = true;
+        if (!Monitor.TryEnter(_fileLock)) return;
         _file.Dispose();
+        Monitor.Exit(_fileLock);
     }
 }

@@ -9,6 +9,7 @@ using ActorFT.Cluster.Faults;
 using ActorFT.Cluster.Host;
 using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Tests.Support;
+using ActorFT.Node.Tests.Support;
 using Akka.Actor;
 using Xunit;
 
@@ -31,8 +32,11 @@ public sealed class FaultManagerActorTests : ActorSpec
         Server = server, Pair = "demo", Peer = peer, Directory = _folder, Settings = settings ?? new FaultSettings(), Log = _logged.Add,
     }));
 
+    // With all that was reported on the disk: a stop alone waits for it a second at most, and a busy disk takes longer.
     private void Stop(IActorRef manager)
     {
+        manager.Tell(new FaultManagerActor.Flush(Bound), TestActor);
+        ExpectMsg<FaultManagerActor.Flushed>(Bound);
         Watch(manager);
         Sys.Stop(manager);
         ExpectTerminated(manager, Bound);
@@ -149,6 +153,8 @@ public sealed class FaultManagerActorTests : ActorSpec
             for (int i = 0; i < 5 * FaultHistory.MaxEntries; i++)
                 history.Put(new FaultProtocol.Entry { Id = $"b-{i}", Server = "b", AtUnixMs = i, Report = NicDown with { Evidence = [new string('x', 1_000)] } });
             Assert.Equal(FaultHistory.MaxEntries, history.Entries.Count);
+            // All of it on the disk, which may take longer than a stop waits. A question that finds no room is lost like an entry, and asked again.
+            Wait.Until(() => history.FlushAsync().Wait(TimeSpan.FromSeconds(1)), "the writes to end");
         }
 
         Assert.InRange(new FileInfo(Path.Combine(_folder, "faults.jsonl")).Length, 1, 4 * FaultHistory.MaxEntries * 2_000L);

@@ -69,21 +69,23 @@ public sealed class NicPortTests
         public List<byte[]> Delivered { get; } = [];
         public NicPort Port { get; }
 
-        public Side(ulong doubtAfterNs)
+        public Side(ulong doubtAfterNs, ulong leaseNs)
         {
-            Port = new NicPort(0, s_mac, BackEnd, new NicRoutingSettings { ReturnAfterNs = 0, DoubtAfterNs = doubtAfterNs }, Out);
+            Port = new NicPort(0, s_mac, BackEnd, new NicRoutingSettings { ReturnAfterNs = 0, DoubtAfterNs = doubtAfterNs, LeaseNs = leaseNs }, Out);
             Port.Deliver = frame => Delivered.Add(frame.ToArray());
         }
     }
 
-    // Doubt by the clock only where a test wants it: the others may run on a host that stands still for a while.
-    private const ulong DoubtAfterNs = 50_000_000;
+    // Doubt, and the end of a permission, by the clock only where a test wants it: the others may run on a host that stands still for a while.
+    private const ulong DoubtAfterNs = 50_000_000, ShortLeaseNs = 2_000_000_000, LongLeaseNs = 3_600_000_000_000;
 
-    private readonly Side _leader, _follower;
+    private Side _leader = null!, _follower = null!;
 
-    public NicPortTests()
+    public NicPortTests() => Begin(LongLeaseNs);
+
+    private void Begin(ulong leaseNs)
     {
-        (_leader, _follower) = (new Side(ulong.MaxValue), new Side(ulong.MaxValue));
+        (_leader, _follower) = (new Side(ulong.MaxValue, leaseNs), new Side(ulong.MaxValue, leaseNs));
         _leader.Port.SetRole(NicRole.Leading, Term);
         _follower.Port.SetRole(NicRole.Following, Term);
         Carry();
@@ -239,6 +241,7 @@ public sealed class NicPortTests
     [Fact]
     public void LeaderThatWasCutOff_IsSilentOnItsOwnNic_UntilItIsKnownWhoLeads()
     {
+        Begin(ShortLeaseNs);
         _leader.Out.IsCut = _follower.Out.IsCut = true;
         _leader.BackEnd.Break(true);
         _leader.Port.NoteBackEnd();
@@ -264,7 +267,7 @@ public sealed class NicPortTests
     // A leader whose follower is silent for longer than the doubt takes, and a frame that it sends then.
     private static (Side Leader, Side Follower) InDoubt()
     {
-        (Side leader, Side follower) = (new Side(DoubtAfterNs), new Side(DoubtAfterNs));
+        (Side leader, Side follower) = (new Side(DoubtAfterNs, LongLeaseNs), new Side(DoubtAfterNs, LongLeaseNs));
         leader.Port.SetRole(NicRole.Leading, Term);
         follower.Port.SetRole(NicRole.Following, Term);
         for (int i = 0; i < 2; i++) Talk(leader, follower);

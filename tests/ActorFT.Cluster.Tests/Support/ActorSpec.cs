@@ -7,7 +7,7 @@ namespace ActorFT.Cluster.Tests.Support;
 public abstract class ActorSpec : TestKit
 {
     protected ActorSpec()
-        : base(ConfigurationFactory.ParseString("akka { loglevel = OFF, stdout-loglevel = OFF, actor.provider = local }").WithFallback(NodeRuntime.ReferenceConfig))
+        : base(ConfigurationFactory.ParseString("akka { loglevel = OFF, stdout-loglevel = OFF, actor.provider = local, test.startup-timeout = 30s }").WithFallback(NodeRuntime.ReferenceConfig))
     {
     }
 
