@@ -23,8 +23,23 @@ public sealed class DeterminismTests(RecordedBoots boots, ITestOutputHelper outp
         RecordedBoot boot = boots[vcpus];
         JsonElement json = Replay(boot.Path);
         Assert.Equal((boot.Digest, boot.Rounds, boot.Retired), (json.GetProperty("digest").GetString(), json.GetProperty("endRound").GetUInt64(), json.GetProperty("retiredTotal").GetUInt64()));
-        Assert.True(json.GetProperty("digestsCompared").GetInt32() >= 4, $"only {json.GetProperty("digestsCompared")} digests");
-        Assert.True(json.GetProperty("outputsCompared").GetInt32() >= 20, $"only {json.GetProperty("outputsCompared")} outputs");
+        // All that the record has; how many digests that are depends on the seconds that the recording host took.
+        (int digests, long outputs) = CountOf(boot.Path);
+        Assert.Equal((digests, outputs), (json.GetProperty("digestsCompared").GetInt32(), json.GetProperty("outputsCompared").GetInt64()));
+        Assert.True(digests >= 2 && outputs >= 20, $"only {digests} digests and {outputs} outputs");
+    }
+
+    private static (int Digests, long Outputs) CountOf(string path)
+    {
+        using RecordLogFile log = RecordLogFile.Open(File.OpenRead(path));
+        (int digests, long outputs) = (0, 0);
+        while (log.Read() is { } entry)
+        {
+            if (entry.Record?.DigestAtEnd is not null || entry.End is not null) digests++;
+            outputs += entry.Record?.OutputCount ?? 0;
+        }
+
+        return (digests, outputs);
     }
 
     [Theory]

@@ -74,7 +74,12 @@ internal sealed partial class Browser : IDisposable
         long began = Stopwatch.GetTimestamp();
         while (!IsTrue(expression))
         {
-            if (Stopwatch.GetElapsedTime(began) < s_limit) continue;
+            if (Stopwatch.GetElapsedTime(began) < s_limit)
+            {
+                Thread.Sleep(10); // the page and the pair have use for the processor, too
+                continue;
+            }
+
             throw new TimeoutException($"Waited {s_limit.TotalSeconds} s for {what}; the page says: {Evaluate("document.body?.innerText ?? ''")}; it complains: {string.Join("; ", _complaints)}");
         }
     }
@@ -86,8 +91,12 @@ internal sealed partial class Browser : IDisposable
         catch (InvalidOperationException) { return false; }
     }
 
-    public void SetScreen(int width, int height, bool isMobile) =>
+    /// <summary>Another size; the page has it when this returns.</summary>
+    public void SetScreen(int width, int height, bool isMobile)
+    {
         Send("Emulation.setDeviceMetricsOverride", new JsonObject { ["width"] = width, ["height"] = height, ["deviceScaleFactor"] = 1, ["mobile"] = isMobile });
+        WaitFor($"innerWidth === {width}", $"the width of {width}");
+    }
 
     public void SetDark(bool isDark) =>
         Send("Emulation.setEmulatedMedia", new JsonObject { ["features"] = new JsonArray(new JsonObject { ["name"] = "prefers-color-scheme", ["value"] = isDark ? "dark" : "light" }) });

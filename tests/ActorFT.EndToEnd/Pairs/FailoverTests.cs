@@ -1,3 +1,4 @@
+using ActorFT.Node.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -40,7 +41,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
     [Fact]
     public void FrozenLeader_IsFenced_AndComesBackAsFollower()
     {
-        using Pair pair = new Pair(2, "actorft.run=counter").StartAll();
+        using Pair pair = new Pair(2, "actorft.run=counter", "silence = 600 ms").StartAll(); // the product's own
         CounterObserver counter = new(pair);
         string leader = pair.WaitUntilProtected();
         counter.WaitUntilItRises(leader);
@@ -56,7 +57,8 @@ public sealed class FailoverTests(ITestOutputHelper output)
             pair.WaitUntilProtectedBy(survivor, before);
             counter.WaitUntilItRises(survivor);
             Assert.Equal(wroteBefore, pair.Console(leader).Length); // not a byte from a fenced server
-            Assert.Contains("[fenced]", pair.Log(leader), StringComparison.Ordinal);
+            string fenced = leader; // its word may come later than the other's
+            Wait.Until(() => pair.Log(fenced).Contains("[fenced]", StringComparison.Ordinal), () => $"{fenced} to say that it was fenced; {pair.Describe()}", 60);
             leader = survivor;
         }
     }

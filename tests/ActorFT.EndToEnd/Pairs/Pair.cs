@@ -16,6 +16,10 @@ internal class Pair : IDisposable
     /// <summary>What a machine with the disk that <see cref="MakeDisk"/> makes has in its part of the file.</summary>
     public const string DiskKeys = """disks = [ { name = data, path = "@.img" } ]""";
 
+    // A host that gives a server no processor for more than half a second must not change who leads in a test that says who does. Whoever is killed is
+    // missed at once all the same, by its links.
+    private const string Patient = "silence = 2 s";
+
     private const int SigKill = 9, SigStop = 19, SigCont = 18;
 
     private readonly string _memory, _node, _machine;
@@ -226,7 +230,10 @@ internal class Pair : IDisposable
                 { name = ft0, local = "127.0.0.1:{{own0}}", peer = "127.0.0.1:{{other0}}" }
                 { name = ft1, local = "127.0.0.1:{{own1}}", peer = "127.0.0.1:{{other1}}" }
               ]
-              lockstep { {{lockstep}} }
+              lockstep {
+                {{(lockstep.Contains("silence", StringComparison.Ordinal) ? "" : Patient)}}
+                {{lockstep}}
+              }
               machines = [ {
                 name = guest, vcpus = {{vcpus}}, memory = {{_memory}}, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}"
                 append = "console=ttyS0 quiet loglevel=3 {{guestDoes}}", console = "file:{{name}}.console"

@@ -87,7 +87,7 @@ public sealed class StartTests
         (int, int) before = pair.ProtectedCounts;
         pair.Start(leader);
         pair.WaitUntilProtectedBy(other, before); // a machine that is off is protected like any other
-        Assert.Contains("Offline", pair.Operate(other, "status", "--output", "json").Output, StringComparison.Ordinal);
+        Wait.Until(() => pair.Operate(other, "status", "--output", "json").Output.Contains("Offline", StringComparison.Ordinal), () => $"{other} to say that the machine is off; {pair.Describe()}", BoundSeconds, everyMs: 100);
 
         // Powered on again, as another machine: both services stopped, both files changed, both started (docs/operations.md).
         int exposed = pair.CountOf(other, "exposed");
