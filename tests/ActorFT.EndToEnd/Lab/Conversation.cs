@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using ActorFT.Node.Tests.Support;
 using Xunit;
 
 namespace ActorFT.EndToEnd.Lab;
@@ -69,8 +70,7 @@ internal sealed class Conversation : IDisposable
     /// <summary>Ends it; all that was asked must have been answered, once.</summary>
     public int End()
     {
-        using Process kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
+        Signal.Send(_process.Id, Signal.Terminate);
         Assert.True(_process.WaitForExit(TimeSpan.FromSeconds(LabPair.BoundSeconds)), "The conversation did not end.");
         Assert.True(_process.ExitCode == 0, _errors.GetAwaiter().GetResult());
         return Count;

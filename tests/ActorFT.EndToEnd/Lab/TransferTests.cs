@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using ActorFT.EndToEnd.Machines;
+using ActorFT.Node.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -78,11 +79,11 @@ public sealed class TransferTests(ITestOutputHelper output)
             _process = process;
             _thread = new Thread(() =>
             {
-                while (!_isEnding)
+                while (!_isEnding && !_process.HasExited)
                 {
-                    Send("STOP");
+                    Signal.Send(_process.Id, Signal.Stop); // or it has ended
                     Thread.Sleep(90);
-                    Send("CONT");
+                    Signal.Send(_process.Id, Signal.Continue);
                     Thread.Sleep(10);
                 }
             });
@@ -93,12 +94,6 @@ public sealed class TransferTests(ITestOutputHelper output)
         {
             _isEnding = true;
             _thread.Join();
-        }
-
-        private void Send(string signal)
-        {
-            using Process kill = Process.Start("kill", [$"-{signal}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
-            kill.WaitForExit();
         }
     }
 }

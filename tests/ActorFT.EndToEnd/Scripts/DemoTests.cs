@@ -8,8 +8,6 @@ namespace ActorFT.EndToEnd.Scripts;
 [Collection("pairs")]
 public sealed class DemoTests : IDisposable
 {
-    private const int SigInt = 2;
-
     private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(9);
     private readonly ScratchFolder _folder = new();
 
@@ -57,40 +55,63 @@ public sealed class DemoTests : IDisposable
         AssertNothingIsLeft();
     }
 
-    [Fact]
-    public void Demo_Interrupted_RemovesEverything()
+    [Theory]
+    [InlineData("demo", " boots the machine")]
+    [InlineData("drill", "seed ")]
+    public async Task Script_Interrupted_RemovesEverything(string script, string untilItSays)
     {
         // A session of its own, as a terminal gives: Ctrl-C goes to every process in it.
-        ProcessStartInfo start = new("setsid", [Path.Combine(Script.Root, "scripts", "demo")]) { RedirectStandardOutput = true, WorkingDirectory = Script.Root };
+        ProcessStartInfo start = new("setsid", [Path.Combine(Script.Root, "scripts", script)]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Script.Root };
         start.Environment["TMPDIR"] = _folder.FullPath;
-        using Process demo = Process.Start(start)!;
-        while (demo.StandardOutput.ReadLine() is { } line && !line.Contains(" boots the machine", StringComparison.Ordinal)) { }
+        using Process running = Process.Start(start)!;
+        Task<string> errors = running.StandardError.ReadToEndAsync();
+        string? line;
+        while ((line = running.StandardOutput.ReadLine()) is not null && !line.Contains(untilItSays, StringComparison.Ordinal)) { }
+        // Without namespaces and TAPs there is no drill, and it says so.
+        if (script == "drill" && line is null && (await errors).Contains("cannot make network namespaces", StringComparison.Ordinal)) return;
         Assert.NotEmpty(Processes());
 
-        Script.RunCommand("kill", ["-INT", "--", $"-{demo.Id}"], TimeSpan.FromSeconds(30));
-        demo.StandardOutput.ReadToEnd();
+        Assert.Equal(0, Signal.Send(-running.Id, Signal.Interrupt));
+        running.StandardOutput.ReadToEnd();
 
-        Assert.True(demo.WaitForExit(60_000), "the demo did not end within a minute of its interrupt");
-        Assert.Equal(128 + SigInt, demo.ExitCode);
+        Assert.True(running.WaitForExit(60_000), $"scripts/{script} did not end within a minute of its interrupt");
+        Assert.Equal(128 + Signal.Interrupt, running.ExitCode);
         AssertNothingIsLeft();
+    }
+
+    [Fact, Trait("Category", "Drill")]
+    public async Task Drill_ThatFailsInTheMiddle_LeavesNothingButItsLogs()
+    {
+        ProcessStartInfo start = new("setsid", [Path.Combine(Script.Root, "scripts", "drill")]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Script.Root };
+        start.Environment["TMPDIR"] = _folder.FullPath;
+        using Process running = Process.Start(start)!;
+        Task<string> errors = running.StandardError.ReadToEndAsync();
+        while (running.StandardOutput.ReadLine() is { } line && !line.Contains("episode 1", StringComparison.Ordinal)) { }
+        foreach (string episodes in Processes(" drill --script ")) Assert.Equal(0, Signal.Send(int.Parse(episodes.Split(' ')[0], null), Signal.Kill));
+        running.StandardOutput.ReadToEnd();
+
+        Assert.True(running.WaitForExit(60_000), "the drill did not end within a minute of its failure");
+        Assert.True(running.ExitCode == 1, (await errors));
+        Assert.Contains("logs and ledger are kept in", (await errors), StringComparison.Ordinal);
+        Wait.Until(() => Processes().Length == 0, () => $"every process to be gone: {string.Join("; ", Processes())}", 20);
     }
 
     private void AssertNothingIsLeft()
     {
-        Wait.Until(() => Processes().Length == 0, "every process of the demo to be gone", 20);
+        Wait.Until(() => Processes().Length == 0, () => $"every process to be gone: {string.Join("; ", Processes())}", 20);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.FullPath, "*actorft*"));
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.FullPath, "dotnet-diagnostic*")); // killed nodes leave none
     }
 
-    // Command lines that name the demo's folder: all of its nodes, its client and its lab do.
-    private string[] Processes() =>
-        [.. Directory.EnumerateDirectories("/proc").Select(CommandLine).Where(line => line.Contains(_folder.FullPath, StringComparison.Ordinal))];
+    // Those whose command lines name the demo's folder, as all of its nodes, its client and its lab do: id and command line.
+    private string[] Processes(string with = "") => [.. Directory.EnumerateDirectories("/proc").Select(process => $"{Path.GetFileName(process)} {CommandLine(process)}")
+        .Where(line => line.Contains(_folder.FullPath, StringComparison.Ordinal) && line.Contains(with, StringComparison.Ordinal))];
 
     private static string CommandLine(string process)
     {
         try
         {
-            return File.ReadAllText(Path.Combine(process, "cmdline"));
+            return File.ReadAllText(Path.Combine(process, "cmdline")).Replace('\0', ' ');
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

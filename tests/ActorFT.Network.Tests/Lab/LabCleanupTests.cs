@@ -1,11 +1,11 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using ActorFT.Network.Tests.Support;
+using ActorFT.Node.Tests.Support;
 
 namespace ActorFT.Network.Tests.Lab;
 
 /// <summary>What the lab promises to leave behind: nothing.</summary>
-public sealed partial class LabCleanupTests
+public sealed class LabCleanupTests
 {
     [RootFact]
     public void TwoLabs_OneCleanedUp_OtherGoesOn()
@@ -36,17 +36,18 @@ public sealed partial class LabCleanupTests
         using Process process = lab.Start("run", "--run", "a=sleep 1000", "--", "bash", "-c", "echo started; sleep 1000");
         Assert.Equal("started", process.StandardOutput.ReadLine());
         int[] holders = lab.Holders();
-        Kill(process.Id, 15);
+        Signal.Send(process.Id, Signal.Terminate);
         Assert.True(process.WaitForExit(30_000), "the script ends");
         AssertNothingLeft(lab, holders);
     }
 
     [RootTheory]
-    [InlineData("ns/fabric", 2)]
-    [InlineData("ns/a", 2)]
-    [InlineData("ns/client", 15)]
-    [InlineData("proc/a", 2)]
-    public void Start_InterruptedInBetween_LeavesNothing(string untilFile, int signal)
+    [InlineData("ns/fabric", Signal.Interrupt, false)]
+    [InlineData("ns/a", Signal.Interrupt, true)]
+    [InlineData("ns/client", Signal.Terminate, false)]
+    [InlineData("ns/arbiter", Signal.Terminate, true)]
+    [InlineData("proc/a", Signal.Interrupt, true)]
+    public void Start_InterruptedInBetween_LeavesNothing(string untilFile, int signal, bool isForAll)
     {
         using LabScript lab = new();
         string programs = Directory.CreateTempSubdirectory("actorft-lab-programs-").FullName, half = Path.Combine(lab.Folder, untilFile), isSent = Path.Combine(programs, "sent");
@@ -54,9 +55,10 @@ public sealed partial class LabCleanupTests
         // sent, however fast it is and however late this test looks.
         File.WriteAllText(Path.Combine(programs, "find"), $"#!/bin/sh\nwhile [ -e '{half}' ] && [ ! -e '{isSent}' ]; do sleep 0.01; done\nexec /usr/bin/find \"$@\"\n");
         NetworkNamespace.Run("chmod", $"u+x {Path.Combine(programs, "find")}");
-        using Process process = lab.Start(programs, ["start", "--run", "a=sleep 1000", "--run", "b=sleep 1000"]);
+        // A session of its own, as a terminal gives: Ctrl-C goes to every process in it.
+        using Process process = lab.StartSession(programs, ["start", "--run", "a=sleep 1000", "--run", "b=sleep 1000"]);
         Eventually.Holds(() => File.Exists(half), "the lab is half built");
-        Kill(process.Id, signal);
+        Assert.Equal(0, Signal.Send(isForAll ? -process.Id : process.Id, signal));
         File.WriteAllText(isSent, "");
         Assert.True(process.WaitForExit(30_000), "the script ends");
         Assert.Equal(128 + signal, process.ExitCode);
@@ -142,7 +144,4 @@ public sealed partial class LabCleanupTests
             return false;
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int pid, int signal);
 }

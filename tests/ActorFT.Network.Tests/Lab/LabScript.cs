@@ -31,12 +31,18 @@ internal sealed class LabScript : IDisposable
         return (process.ExitCode, output, error.Result);
     }
 
-    internal Process Start(params string[] arguments) => Start("", arguments);
+    internal Process Start(params string[] arguments) => StartCommand("", [Script, "--lab", Folder, .. arguments]);
 
-    /// <summary>Starts it with a folder of programs that come before the host's own.</summary>
-    internal Process Start(string programs, string[] arguments)
+    /// <summary>Starts it in a session of its own: what is sent to the group of its process reaches every process that it waits for.</summary>
+    /// <param name="programs">A folder of programs that come before the host's own.</param>
+    /// <param name="arguments">The subcommand.</param>
+    internal Process StartSession(string programs, string[] arguments) => StartCommand(programs, ["setsid", Script, "--lab", Folder, .. arguments]);
+
+    private static string Script => Path.Combine(Repository.Root, "scripts", "lab");
+
+    private static Process StartCommand(string programs, string[] command)
     {
-        ProcessStartInfo info = new(Path.Combine(Repository.Root, "scripts", "lab"), ["--lab", Folder, .. arguments])
+        ProcessStartInfo info = new(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -9,7 +9,7 @@ namespace ActorFT.Node.Tests.Support;
 /// <summary>The real program as a process of its own.</summary>
 internal sealed partial class ActorftProcess : IDisposable
 {
-    public const int SigInt = 2, SigTerm = 15, SigUsr1 = 10;
+    public const int SigInt = Support.Signal.Interrupt, SigTerm = Support.Signal.Terminate, SigUsr1 = Support.Signal.User1;
 
     private readonly Process _process;
     private readonly StringBuilder _output = new(), _errors = new();
@@ -91,7 +91,7 @@ internal sealed partial class ActorftProcess : IDisposable
 
     public void CloseInput() => _process.StandardInput.Close();
 
-    public void Signal(int number) => Assert.Equal(0, Kill(_process.Id, number));
+    public void Signal(int number) => Assert.Equal(0, Support.Signal.Send(_process.Id, number));
 
     public void WaitForOutput(string text, double seconds = 60) =>
         Support.Wait.Until(() => Output.Contains(text, StringComparison.Ordinal) || HasEnded, () => $"\"{text}\" in {Output} {Errors}", seconds);
@@ -142,7 +142,4 @@ internal sealed partial class ActorftProcess : IDisposable
 
     [LibraryImport("libc", EntryPoint = "ioctl")]
     private static partial int Ioctl(SafeFileHandle file, nuint request, out int value);
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int process, int signal);
 }
