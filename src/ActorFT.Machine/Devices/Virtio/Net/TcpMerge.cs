@@ -35,7 +35,7 @@ internal sealed class TcpMerge
     /// <summary>Begins with a frame. False: it is none that another may follow, and nothing was taken.</summary>
     public bool TryBegin(ReadOnlySpan<byte> frame, bool takesIpv4, bool takesIpv6)
     {
-        if (!TryRead(frame, out TcpFrame parts) || !(parts.IsIpv6 ? takesIpv6 : takesIpv4)) return false;
+        if (!TryRead(frame, out TcpFrame parts) || !(parts.IsIpv6 ? takesIpv6 : takesIpv4) || !InternetChecksum.IsTransportValid(frame)) return false;
         frame.CopyTo(_frame);
         (_parts, Length, Count, SegmentBytes, _isClosed) = (parts, frame.Length, 1, parts.PayloadBytes, IsPushed(frame, parts));
         _nextSequence = Sequence(frame, parts) + (uint)parts.PayloadBytes;
@@ -46,7 +46,8 @@ internal sealed class TcpMerge
     /// <summary>Takes a frame that continues what is there. False: it does not.</summary>
     public bool TryAppend(ReadOnlySpan<byte> frame)
     {
-        if (Count == 0 || _isClosed || !TryRead(frame, out TcpFrame parts) || !Continues(frame, parts)) return false;
+        // The checksum last, over all its bytes: a frame that does not continue has it looked at when it begins a packet.
+        if (Count == 0 || _isClosed || !TryRead(frame, out TcpFrame parts) || !Continues(frame, parts) || !InternetChecksum.IsTransportValid(frame)) return false;
         frame[parts.PayloadStart..parts.End].CopyTo(_frame.AsSpan(_parts.End));
         _parts = _parts with { End = _parts.End + parts.PayloadBytes };
         Length = _parts.End;
@@ -70,15 +71,14 @@ internal sealed class TcpMerge
     /// <summary>Is empty again.</summary>
     public void Clear() => Count = 0;
 
-    // Data and nothing else: SYN, FIN, RST, URG and congestion marks are events of their own.
+    // Data and nothing else, its checksum not looked at yet: SYN, FIN, RST, URG and congestion marks are events of their own.
     private static bool TryRead(ReadOnlySpan<byte> frame, out TcpFrame parts)
     {
         if (!TcpFrame.TryFind(frame, isWhole: false, out parts) || parts.PayloadBytes == 0) return false;
         ReadOnlySpan<byte> tcp = frame[parts.TcpStart..];
         if ((tcp[TcpFrame.FlagsInTcp] & ~TcpFrame.Psh) != TcpFrame.Ack || (tcp[TcpFrame.OffsetInTcp] & 15) != 0) return false;
         // Options of IPv4 and a wrong header are the guest's own to judge.
-        if (!parts.IsIpv6 && (parts.TcpStart - parts.IpStart != 20 || !InternetChecksum.IsIpv4HeaderValid(frame.Slice(parts.IpStart, 20)))) return false;
-        return InternetChecksum.IsTransportValid(frame);
+        return parts.IsIpv6 || (parts.TcpStart - parts.IpStart == 20 && InternetChecksum.IsIpv4HeaderValid(frame.Slice(parts.IpStart, 20)));
     }
 
     private bool Continues(ReadOnlySpan<byte> frame, TcpFrame parts)
