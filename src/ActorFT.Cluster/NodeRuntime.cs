@@ -84,7 +84,7 @@ public sealed class NodeRuntime : IAsyncDisposable
             LinkHub? hub = links;
             List<(string, Props)> props = [.. machines.Select((machine, i) => (machine.Config.Name,
                 MachineActor.Props(machine.Resources, Options(config, machine.Definition, createMachine, hub!, (ushort)i, system, faults, run, end))))];
-            IActorRef host = system.ActorOf(HostActor.Props(config, links, props, arbiter), HostActor.Name);
+            IActorRef host = system.ActorOf(HostActor.Props(config, links, props, arbiter, end.Stop), HostActor.Name);
             links?.Start();
             ClusterJoining.Begin(system, config, host);
             return new NodeRuntime(config, system, host, faults, links, dataLock);

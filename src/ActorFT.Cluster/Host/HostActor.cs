@@ -51,6 +51,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
     private readonly LinkHub? _links;
     private readonly IReadOnlyList<(string Name, Props Props)> _machineProps;
     private readonly IActorRef? _arbiter;
+    private readonly Action<string> _failStop;
     private readonly ActorSelection[] _others;
     private readonly Dictionary<string, IActorRef> _machines = [];
     private readonly Dictionary<string, (NodeStatus Status, ulong AtNs)> _known = [];
@@ -65,9 +66,10 @@ public sealed class HostActor : UntypedActor, IWithTimers
     /// <param name="links">Servers: the FT link.</param>
     /// <param name="machines">Servers: each machine's name and how to create its actor.</param>
     /// <param name="arbiter">Arbiter: its actor.</param>
-    public HostActor(NodeConfig config, LinkHub? links, IReadOnlyList<(string Name, Props Props)> machines, IActorRef? arbiter)
+    /// <param name="failStop">Ends the node: for faults after which it must not go on.</param>
+    public HostActor(NodeConfig config, LinkHub? links, IReadOnlyList<(string Name, Props Props)> machines, IActorRef? arbiter, Action<string> failStop)
     {
-        (_config, _links, _machineProps, _arbiter) = (config, links, machines, arbiter);
+        (_config, _links, _machineProps, _arbiter, _failStop) = (config, links, machines, arbiter, failStop);
         IEnumerable<NodeAddress> others = config.IsArbiter ? config.ServerAddresses : [config.PeerAddress!, config.ArbiterAddress!];
         _others = [.. others.Select(other => Context.ActorSelection($"{other.ActorSystemAddress}/user/{Name}"))];
         ActorSelection faults = Context.ActorSelection($"/user/{Faults.FaultManagerActor.Name}");
@@ -79,11 +81,28 @@ public sealed class HostActor : UntypedActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <summary>How to create one.</summary>
-    public static Props Props(NodeConfig config, LinkHub? links, IReadOnlyList<(string Name, Props Props)> machines, IActorRef? arbiter) =>
-        Akka.Actor.Props.Create(() => new HostActor(config, links, machines, arbiter));
+    public static Props Props(NodeConfig config, LinkHub? links, IReadOnlyList<(string Name, Props Props)> machines, IActorRef? arbiter, Action<string> failStop) =>
+        Akka.Actor.Props.Create(() => new HostActor(config, links, machines, arbiter, failStop));
 
+    // A machine without its supervisor has nobody who would notice what else fails: fail stop, as for its parts.
     /// <inheritdoc/>
-    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(0, TimeSpan.Zero, _ => Directive.Stop);
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(0, TimeSpan.Zero, error =>
+    {
+        EndNode(Sender.Path.Name, error);
+        return Directive.Stop;
+    });
+
+    // Instead of what a restart would do: what the machines hold cannot be had again.
+    /// <inheritdoc/>
+    protected override void PreRestart(Exception reason, object message) => EndNode(Name, reason);
+
+    private void EndNode(string part, Exception error)
+    {
+        string sentence = $"{part} failed: {FailureSentence.Of(error)}";
+        Context.ActorSelection($"/user/{Faults.FaultManagerActor.Name}").Tell(new FaultProtocol.Report("component-failed", FaultSeverity.Critical,
+            "", part, $"A part of {_config.Name}'s program was stopped: {sentence}.", "this server stops, the other one goes on"), ActorRefs.NoSender);
+        _failStop(sentence);
+    }
 
     /// <inheritdoc/>
     protected override void PreStart()

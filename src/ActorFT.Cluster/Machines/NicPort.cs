@@ -30,6 +30,8 @@ public sealed class NicPort : IDisposable
     private INicBackEnd _backEnd;
     private NicRoute _applied = NicRoute.Closed;
     private bool _isAnnounced; // the way that is applied
+    private Action<NicRoute>? _routeChanged;
+    private bool _isUntold;
     private readonly Queue<byte[]> _doubtful = [];
     private ulong _beatNs;
     private int _waitingFrames;
@@ -49,11 +51,28 @@ public sealed class NicPort : IDisposable
         _learner = new AddressLearner(macAddress);
     }
 
-    /// <summary>Takes frames that came in while this server leads. Set before the start.</summary>
-    public Action<ReadOnlyMemory<byte>> Deliver { get; set; } = _ => { };
+    /// <summary>Takes frames that came in while this server leads; before it is set they are dropped.</summary>
+    public Action<ReadOnlyMemory<byte>>? Deliver { get; set; }
 
-    /// <summary>Told after the route changed, and when it was announced, under a lock: must not block or call back.</summary>
-    public Action<NicRoute> RouteChanged { get; set; } = _ => { };
+    /// <summary>Told after the route changed, and when it was announced, under a lock: must not block or call back. What came before it is set it is told then.</summary>
+    public Action<NicRoute>? RouteChanged
+    {
+        get => _routeChanged;
+        set
+        {
+            lock (_lock)
+            {
+                _routeChanged = value;
+                if (_isUntold) TellRoute(_applied);
+            }
+        }
+    }
+
+    private void TellRoute(NicRoute route)
+    {
+        _isUntold = _routeChanged is null;
+        _routeChanged?.Invoke(route);
+    }
 
     /// <summary>The back end.</summary>
     public INicBackEnd BackEnd => Volatile.Read(ref _backEnd);
@@ -250,7 +269,7 @@ public sealed class NicPort : IDisposable
             PassAnnouncement();
         }
 
-        if (isNew || isDue) RouteChanged(route);
+        if (isNew || isDue) TellRoute(route);
         if (_doubtful.Count != 0 && !_routing.IsInDoubt(now)) PassDoubtful(route);
     }
 
@@ -300,6 +319,12 @@ public sealed class NicPort : IDisposable
 
     private bool TryDeliver(ReadOnlyMemory<byte> frame)
     {
+        if (Deliver is not { } deliver)
+        {
+            Interlocked.Increment(ref _dropped);
+            return false;
+        }
+
         if (Interlocked.Increment(ref _waitingFrames) > MaxWaitingFrames)
         {
             Interlocked.Decrement(ref _waitingFrames);
@@ -307,7 +332,7 @@ public sealed class NicPort : IDisposable
             return false;
         }
 
-        Deliver(frame);
+        deliver(frame);
         return true;
     }
 

@@ -55,7 +55,7 @@ public sealed class ForeignBuildTests : IDisposable
             FileName = "none", Text = "", Pair = "pair", Name = name, Address = node.Address, PeerName = peerName, PeerAddress = peer.Address,
             ArbiterAddress = new NodeAddress("127.0.0.1", 1), DataDirectory = "/none", StatusInterval = TimeSpan.FromMilliseconds(50),
         };
-        node.Host = node.System.ActorOf(HostActor.Props(config, null, [], null), HostActor.Name);
+        node.Host = node.System.ActorOf(HostActor.Props(config, null, [], null, sentence => throw new InvalidOperationException(sentence)), HostActor.Name);
     }
 
     private static async Task<FaultProtocol.Report> Told(Node node, string kind)

@@ -1,9 +1,11 @@
 using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Host;
 using ActorFT.Cluster.Machines;
 using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Tests.Support;
 using ActorFT.Machine;
 using ActorFT.Network.Tap;
+using Akka.Actor;
 using Akka.TestKit;
 using Xunit;
 
@@ -31,6 +33,24 @@ public sealed class MachineActorTests : ActorSpec
         string said = await ended.Task.WaitAsync(Bound); // else this server goes on without its NIC's actor
         Assert.Contains("nic-lan failed: InvalidOperationException: broken", said, StringComparison.Ordinal);
         Assert.Equal("component-failed", faults.FishForMessage<FaultProtocol.Report>(report => report.Component == "nic-lan", Bound).Kind);
+    }
+
+    private sealed class FailingActor : ReceiveActor
+    {
+        public FailingActor() => Receive<string>(text => throw new InvalidOperationException(text));
+    }
+
+    [Fact]
+    public async Task FailureOfAMachinesActor_OrOfTheHosts_EndsThisServer()
+    {
+        NodeConfig config = new() { FileName = "none", Text = "", Pair = "pair", Name = "a", IsArbiter = true, Address = new NodeAddress("127.0.0.1", 1), DataDirectory = "/none" };
+        foreach ((object message, string said) in ((object, string)[])[
+            (new HostActor.ForMachine("m", "broken"), "machine-m failed: InvalidOperationException: broken"), (new HostActor.ForMachine(null!, ""), "host failed: ArgumentNullException")])
+        {
+            TaskCompletionSource<string> ended = new();
+            Sys.ActorOf(HostActor.Props(config, null, [("m", Props.Create(() => new FailingActor()))], null, sentence => ended.TrySetResult(sentence))).Tell(message, TestActor);
+            Assert.StartsWith(said, await ended.Task.WaitAsync(Bound), StringComparison.Ordinal);
+        }
     }
 
     private sealed class BrokenNic : INicBackEnd

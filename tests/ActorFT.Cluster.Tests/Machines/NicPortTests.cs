@@ -336,6 +336,30 @@ public sealed class NicPortTests
     }
 
     [Fact]
+    public void RouteThatChanged_BeforeItsActorIsThere_IsToldToTheActor_TheLatestOne()
+    {
+        NicPort port = new(0, s_mac, new BackEnd(), new NicRoutingSettings(), new Wire());
+        port.SetRole(NicRole.Following, Term);
+        port.SetRole(NicRole.Leading, Term + 1);
+        List<NicRoute> told = [];
+        port.RouteChanged = told.Add;
+        Assert.Equal([NicRoute.Own], told);
+        port.SetRole(NicRole.None, 0);
+        Assert.Equal([NicRoute.Own, NicRoute.Closed], told);
+    }
+
+    [Fact]
+    public void FramesThatComeIn_BeforeAnybodyTakesThem_AreDropped_AndTakeNoRoom()
+    {
+        NicPort port = new(0, s_mac, new BackEnd(), new NicRoutingSettings(), new Wire());
+        port.SetRole(NicRole.Leading, Term);
+        for (int i = 0; i < 2_000; i++) Assert.False(port.Receive(s_frame));
+        Assert.Equal(2_000, port.Counters.Dropped);
+        port.Deliver = _ => { };
+        Assert.True(port.Receive(s_frame));
+    }
+
+    [Fact]
     public void CutLink_FramesAreDroppedAndCounted()
     {
         BreakLeadersNic();
