@@ -119,13 +119,14 @@ public sealed class HostActor : UntypedActor, IWithTimers
         {
             case StatusDue or StatusChanged: CollectStatus(); break;
             case StatusCollected collected: Publish(collected); break;
-            case NodeStatus status: OnStatus(status); break;
+            // Other nodes' messages may hold anything, nothing too.
+            case NodeStatus { Node: not null, Role: not null, Links: not null, Machines: not null, Terms: not null } status: OnStatus(status); break;
             case ForeignMessage foreign: _foreign.Hear(foreign, Sender.Path.Address, MonotonicClock.NowNs); break;
             case GetView: Sender.Tell(View); break;
             case ForMachine forMachine:
                 if (_machines.TryGetValue(forMachine.Machine, out IActorRef? machine)) machine.Forward(forMachine.Message);
                 break;
-            case CommandProtocol.Command command: OnCommand(command); break;
+            case CommandProtocol.Command { Verb: not null, Machine: not null, Server: not null, Component: not null, Arguments: not null } command: OnCommand(command); break;
             case ClusterEvent.UnreachableMember unreachable: OnUnreachable(unreachable.Member); break;
             case LeaveAll: OnLeaveAll(); break;
             case LeaveCompleted:

@@ -54,7 +54,7 @@ internal sealed class LinkOrders
     {
         foreach ((_, Command command) in _orders.Values)
         {
-            LinkStatus? link = Array.Find(peer.Links, link => "link-" + link.Name == command.Component);
+            LinkStatus? link = Array.Find(peer.Links, link => "link-" + link?.Name == command.Component);
             if (link is not null && IsOut(link) != IsTakenOut(command)) yield return command;
         }
     }

@@ -2,6 +2,7 @@ using ActorFT.Cluster.Configuration;
 using ActorFT.Cluster.Host;
 using ActorFT.Cluster.Machines;
 using ActorFT.Cluster.Messages;
+using ActorFT.Cluster.Status;
 using ActorFT.Cluster.Tests.Support;
 using ActorFT.Machine;
 using ActorFT.Network.Tap;
@@ -51,6 +52,20 @@ public sealed class MachineActorTests : ActorSpec
             Sys.ActorOf(HostActor.Props(config, null, [("m", Props.Create(() => new FailingActor()))], null, sentence => ended.TrySetResult(sentence))).Tell(message, TestActor);
             Assert.StartsWith(said, await ended.Task.WaitAsync(Bound), StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task MessagesOfOtherNodes_ThatHoldNothing_EndNobody()
+    {
+        NodeConfig config = new() { FileName = "none", Text = "", Pair = "pair", Name = "a", IsArbiter = true, Address = new NodeAddress("127.0.0.1", 1), DataDirectory = "/none" };
+        System.Collections.Concurrent.ConcurrentQueue<string> ended = [];
+        IActorRef host = Sys.ActorOf(HostActor.Props(config, null, [], null, ended.Enqueue));
+        host.Tell(new NodeStatus { Node = null!, Role = "server" });
+        host.Tell(new NodeStatus { Node = "b", Role = "server", Links = null! });
+        host.Tell(new CommandProtocol.Command(null!, null!, null!, null!, null!));
+        host.Tell(new CommandProtocol.Command("isolate", "", "", "link-ft0", []));
+        Assert.Empty((await host.Ask<HostActor.PairView>(new HostActor.GetView(), Bound)).Others);
+        Assert.Empty(ended);
     }
 
     private sealed class BrokenNic : INicBackEnd
