@@ -141,8 +141,22 @@ public sealed partial class LockstepCoordinatorActor
         _mode = Mode.Following;
         TellDisks(new DiskProtocol.Leads(false));
         _executing = null;
-        _inputs.Clear();
+        KeepCompletions();
         OpenDevices(NicRole.Following, follow.Configuration.Term);
+    }
+
+    // Handed over with completions that waited for a round: the new leader sequences them, and this server's own answers are wanted then. Frames are lost,
+    // as a NIC loses them.
+    private void KeepCompletions()
+    {
+        foreach (MachineInput input in _inputs)
+        {
+            if (input is not BlockCompleted own) continue;
+            _issued.Add((own.DiskIndex, own.RequestId));
+            _completions[(own.DiskIndex, own.RequestId)] = own;
+        }
+
+        _inputs.Clear();
     }
 
     private void StopAtOnce(string reason)

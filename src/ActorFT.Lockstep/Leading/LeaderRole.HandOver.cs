@@ -108,6 +108,6 @@ internal sealed partial class LeaderRole
         InvariantViolatedException.Require(_gate.IsEmpty && _open.RoundCount == 0, "Nothing is held and no record is open when the lead is handed over.");
         Context.Emit(new StopStreaming(_stream!.Id));
         Context.Become(new FollowerRole(Context, new StreamId(configuration.Term, 0), configuration.Leader, isMember: true,
-            new ReceiveWindow(_open.NextRound, Settings.MaxStoredRecords), _open.NextRound, _ownFlushes));
+            new ReceiveWindow(_open.NextRound, Settings.MaxStoredRecords), _open.NextRound, _ownFlushes.Union(_endingFlushes)));
     }
 }

@@ -26,4 +26,5 @@ internal enum PlantedBug
     NeverDoubt,
     TrustLateAnswers,
     ForgetReturnedOutputs,
+    ForgetEndingFlushes,
 }

@@ -15,7 +15,7 @@ internal abstract class Checker(SimWorld world)
     [
         new OutputRuleChecker(world), new OneLeaderChecker(world), new NothingLostChecker(world), new SameHistoryChecker(world),
         new NoStaleStartChecker(world), new DivergenceChecker(world), new ClockChecker(world), new BoundsChecker(world), new MirrorChecker(world),
-        new HandOverChecker(world), new LateOutputChecker(world),
+        new HandOverChecker(world), new LateOutputChecker(world), new RequestsEndChecker(world),
     ];
 
     public virtual void OnBoot(SimProcess process) { }

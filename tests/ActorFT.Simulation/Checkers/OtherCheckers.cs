@@ -85,3 +85,25 @@ internal sealed class MirrorChecker(SimWorld world) : Checker(world)
         }
     }
 }
+
+/// <summary>Every request of the machine ends: whoever leads, and however often that changed while it was under way.</summary>
+internal sealed class RequestsEndChecker(SimWorld world) : Checker(world)
+{
+    private readonly Dictionary<(ulong Life, ulong Request), ulong> _madeNs = [];
+
+    public override void OnLeaderRound(SimProcess process, Round round, IReadOnlyList<MachineOutput> outputs)
+    {
+        foreach (MachineOutput output in outputs)
+            if (output is BlockRequested request) _madeNs.TryAdd((process.Machine!.Life, request.RequestId), World.NowNs);
+    }
+
+    public override void AtEnd()
+    {
+        ToyMachine machine = World.Servers.Select(server => server.Process!).First(process => process.IsLeading).Machine!;
+        foreach (BlockRequested request in machine.PendingRequests)
+        {
+            ulong agoNs = World.NowNs - _madeNs[(machine.Life, request.RequestId)];
+            if (agoNs >= SimWorld.StaysWholeNs) Fail("every request ends", $"{request.Operation} {request.RequestId} was made {agoNs / 1_000_000} ms ago, and the pair is whole since {SimWorld.StaysWholeNs / 1_000_000} ms");
+        }
+    }
+}

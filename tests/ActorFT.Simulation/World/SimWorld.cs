@@ -20,7 +20,7 @@ internal sealed class SimWorld
 {
     public const string MachineName = "toy";
 
-    private const ulong StaysWholeNs = 250_000_000;
+    internal const ulong StaysWholeNs = 250_000_000;
 
     private readonly PriorityQueue<Action, (ulong TimeNs, ulong Order)> _queue = new();
     private readonly XxHash64 _traceHash = new();
