@@ -26,7 +26,7 @@ public sealed partial class DiskTests(ITestOutputHelper output)
     public void KilledLeader_AndFailingCopies_LoseNoBlockThatWasReportedStable()
     {
         int seed = 7;
-        Run(["kill-leader", "eio"], seed, stallSeconds: 20); // a busy host's disk is no stalled one
+        Run(["hand-over", "kill-leader", "eio"], seed, stallSeconds: 20); // a busy host's disk is no stalled one
     }
 
     [Fact, Trait("Category", "Drill")]
@@ -35,7 +35,7 @@ public sealed partial class DiskTests(ITestOutputHelper output)
         int count = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_DISK_EPISODES"), NumberStyles.None, CultureInfo.InvariantCulture, out int wanted) ? wanted : 20;
         int seed = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_DISK_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : Random.Shared.Next();
         Random random = new(seed);
-        string[] kinds = ["kill-leader", "kill-follower", "isolate", "flip", "torn", "lost", "missing", .. s_faults];
+        string[] kinds = ["kill-leader", "kill-follower", "hand-over", "isolate", "flip", "torn", "lost", "missing", .. s_faults];
         int first = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_DISK_FIRST"), NumberStyles.None, CultureInfo.InvariantCulture, out int skipped) ? skipped : 0;
         string[] episodes = [.. Enumerable.Range(0, first + count).Select(i => i < kinds.Length ? kinds[i] : kinds[random.Next(kinds.Length)])];
         // Each with a disk and servers of its own, to the end: what one leaves behind is seen there, and not hidden by the next one's writes.
@@ -80,6 +80,18 @@ public sealed partial class DiskTests(ITestOutputHelper output)
                         pair.WaitUntilProtectedBy(leader, before);
                         break;
                     }
+                case "hand-over":
+                    // With requests under way each time: what their copies answer while no server runs rounds must reach the guest from the new leader.
+                    for (int i = 0; i < 4; i++)
+                    {
+                        (int, int) before = pair.ProtectedCounts;
+                        pair.Ask("failover");
+                        leader = Pair.Other(leader);
+                        pair.WaitUntilProtectedBy(leader, before);
+                        WaitForBlocks(pair, leader, 2);
+                    }
+
+                    break;
                 case "missing":
                     {
                         // The follower comes back without its image: it joins all the same, served by the other copy, and a new one is filled.
