@@ -40,11 +40,12 @@ debian_open() {
             *) die "$exit_operator" "ACTORFT_DEBIAN_MIRROR must start with http://, https:// or file:/" ;;
         esac
     else
-        # apt reads sources.list, *.list and *.sources for us, and tells where each index comes from.
+        # apt reads sources.list, *.list and *.sources for us, and tells what an update would fetch: unlike indextargets, that
+        # needs no update to have been made, which a fresh machine or container has not. It needs no root and fetches nothing.
         # Security archives carry no installer nor release of their own.
         mapfile -t debian_mirrors < <(
-            apt-get indextargets --format "\$(REPO_URI) \$(RELEASE)" 'Created-By: Packages' 2>/dev/null |
-                awk '$2 !~ /-security/ && $1 !~ /security/ { sub("/+$", "", $1); if (!seen[$1]++) print $1 }'
+            apt-get update --print-uris 2>/dev/null |
+                awk -F "'" '$2 ~ "/dists/[^/]+/InRelease$" && $2 !~ /security/ { sub("/+dists/[^/]+/InRelease$", "", $2); if (!seen[$2]++) print $2 }'
         )
         [ "${#debian_mirrors[@]}" -gt 0 ] ||
             die "$exit_environment" "apt on this machine has no package mirror configured: set ACTORFT_DEBIAN_MIRROR" \
