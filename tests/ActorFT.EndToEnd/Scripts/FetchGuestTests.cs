@@ -53,6 +53,29 @@ public sealed class FetchGuestTests : IDisposable
     public void FetchGuest_MirrorOfUnknownKind_IsTheOperatorsMistake() =>
         Assert.Equal(2, Script.Run("fetch-guest", [], s_bound, ("ACTORFT_GUEST_DIR", _guest.FullPath), ("ACTORFT_DEBIAN_MIRROR", "ftp://mirror.invalid/")).ExitCode);
 
+    // A fresh machine or container: apt knows its mirror, and no "apt-get update" was ever made.
+    [Fact]
+    public void FetchGuest_PackageListsNeverLoaded_FindsTheMachinesMirror()
+    {
+        _mirror.Write("apt/sources.list", $"deb [trusted=yes] file:{_mirror.FullPath} stable main\n");
+        _mirror.Write("apt/apt.conf", $"""
+            Dir::Etc::sourcelist "{_mirror["apt/sources.list"]}";
+            Dir::Etc::sourceparts "-";
+            Dir::State::lists "{_mirror["apt/lists"]}";
+            """);
+
+        CommandResult result = Script.Run(
+            "fetch-guest",
+            [],
+            s_bound,
+            ("ACTORFT_GUEST_DIR", _guest.FullPath),
+            ("ACTORFT_DEBIAN_MIRROR", ""),
+            ("APT_CONFIG", _mirror["apt/apt.conf"]));
+
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("the mirror has no 'trixie' release, or cannot be reached", result.Errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void FetchGuest_UnknownOption_IsTheOperatorsMistake()
     {
