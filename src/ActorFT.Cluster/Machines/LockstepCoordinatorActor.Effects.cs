@@ -141,6 +141,7 @@ public sealed partial class LockstepCoordinatorActor
         _mode = Mode.Following;
         TellDisks(new DiskProtocol.Leads(false));
         _executing = null;
+        _flushesBehind.Clear(); // the new leader says them
         KeepCompletions();
         OpenDevices(NicRole.Following, follow.Configuration.Term);
     }
@@ -178,6 +179,7 @@ public sealed partial class LockstepCoordinatorActor
         _inputs.Clear();
         _completions.Clear();
         _issued.Clear();
+        ForgetWritesBehind();
         _heldSince.Clear();
     }
 
@@ -244,14 +246,6 @@ public sealed partial class LockstepCoordinatorActor
         PowerEvent.Shutdown => "shut down",
         _ => "shut down and reported a failure",
     };
-
-    private void CompleteFlush(FlushId flush)
-    {
-        BlockStatus status = _completions.Remove((flush.DiskIndex, flush.RequestId), out BlockCompleted? own) ? own.Status : BlockStatus.Ok;
-        _issued.Remove((flush.DiskIndex, flush.RequestId));
-        _inputs.Enqueue(new BlockCompleted(flush.DiskIndex, flush.RequestId, status, default));
-        QueueRound();
-    }
 
     private void CheckOwnState()
     {

@@ -146,6 +146,7 @@ public sealed partial class LockstepCoordinatorActor
         if (_mode == Mode.Leading)
         {
             NoteOutputs(outputs);
+            EndWritesEarly(outputs);
             _events.Enqueue(new RoundExecuted(Now, new Round(machine.TimeNs, _roundInputs), outputs));
         }
         else if (_mode == Mode.Following && _executing is { } record)
@@ -209,6 +210,7 @@ public sealed partial class LockstepCoordinatorActor
     private void OnDiskCompleted(MachineProtocol.DiskCompleted completed)
     {
         BlockCompleted completion = completed.Completion;
+        if (EndWriteBehind(completion)) return;
         if (!_issued.Contains((completion.DiskIndex, completion.RequestId))) return; // of a machine that is no more
         if (completed.Operation == BlockOperation.Flush)
         {

@@ -45,7 +45,13 @@ internal sealed class SimDisk
         _cached.Clear();
     }
 
-    public byte[] Save() => [.. Enumerable.Range(0, ToyMachine.DiskBlocks).SelectMany(Read)];
+    /// <summary>What the disk holds when writes that are under way, and that the machine takes for done, are done.</summary>
+    public byte[] Save(IEnumerable<BlockRequested> behind)
+    {
+        byte[][] blocks = [.. Enumerable.Range(0, ToyMachine.DiskBlocks).Select(Read)];
+        foreach (BlockRequested write in behind) blocks[(int)(write.OffsetBytes / ToyMachine.BlockBytes)] = write.Data.ToArray();
+        return [.. blocks.SelectMany(block => block)];
+    }
 
     /// <summary>Replaces everything, durably.</summary>
     public void Load(ReadOnlySpan<byte> content)

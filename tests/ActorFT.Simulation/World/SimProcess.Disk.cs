@@ -52,6 +52,7 @@ internal sealed partial class SimProcess
 
     private void OnDiskDone(BlockRequested request, BlockCompleted completion)
     {
+        if (_writesBehind.Remove(request.RequestId)) return;
         if (request.Operation == BlockOperation.Flush)
         {
             _completions[request.RequestId] = completion; // until a record or CompleteFlush asks for it, whatever the role becomes
@@ -72,6 +73,7 @@ internal sealed partial class SimProcess
             Server.Disk.Do(request);
         }
         _inFlight.Clear();
+        _writesBehind.Clear();
     }
 
     private void Persist(ulong term) => AfterMark(() =>
@@ -151,7 +153,7 @@ internal sealed partial class SimProcess
         if (_streaming != final.Stream) return;
         ulong sequence = final.FirstSequence;
         foreach (int page in Machine!.TakeDirty()) SendBatch(final.Stream, sequence++, StateKind.Pages, Machine.SavePage(page), final.Path);
-        SendBatch(final.Stream, sequence++, StateKind.Disk, Server.Disk.Save(), final.Path);
+        SendBatch(final.Stream, sequence++, StateKind.Disk, Server.Disk.Save(_inFlight.Where(request => _writesBehind.Contains(request.RequestId))), final.Path);
         SendBatch(final.Stream, sequence++, StateKind.Devices, Machine.SaveDevices(), final.Path);
         Feed(new FinalStateSent(LocalNow, final.Stream, sequence, Machine.Round, Machine.TimeNs, Machine.ComputeDigest()));
     }
