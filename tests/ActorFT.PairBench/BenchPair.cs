@@ -94,10 +94,13 @@ internal sealed class BenchPair : IDisposable
     public static long NowUnixMs => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 
     /// <summary>Puts a server's process on one core; does nothing on a host with one.</summary>
-    public void PutOnCore(string server, int core)
+    public void PutOnCore(string server, int core) => PutOnCore(Pair.ProcessId(server), core);
+
+    /// <summary>Puts a process on one core; does nothing on a host with one.</summary>
+    public static void PutOnCore(int processId, int core)
     {
         if (Environment.ProcessorCount < 2) return;
-        using Process taskset = Process.Start(new ProcessStartInfo("taskset", ["-a", "-p", "-c", $"{core}", $"{Pair.ProcessId(server)}"]) { RedirectStandardOutput = true })!;
+        using Process taskset = Process.Start(new ProcessStartInfo("taskset", ["-a", "-p", "-c", $"{core}", $"{processId}"]) { RedirectStandardOutput = true })!;
         taskset.StandardOutput.ReadToEnd();
         taskset.WaitForExit();
     }

@@ -87,7 +87,12 @@ internal sealed class DiskBench
         pair.StartAll();
         string leader = pair.WaitUntilProtected();
         ConsoleTail console = new(pair.ConsolePath(leader));
+        // Two hosts of one core each: in duplex both servers' work would else share what simplex has to itself.
+        BenchPair.PutOnCore(pair.ProcessId(leader), 0);
+        BenchPair.PutOnCore(pair.ProcessId(Pair.Other(leader)), 1);
         Func<double> cores = () => pair.ProcessorSeconds(Pair.ServerA) + pair.ProcessorSeconds(Pair.ServerB);
+        SkipSweep(console); // .NET compiles meanwhile what is used much
+        SkipSweep(console);
         if (Wants("duplex")) TakeSweep("duplex", console, cores);
         if (Wants("rebuild"))
         {
@@ -132,7 +137,7 @@ internal sealed class DiskBench
         {
             Shell(folder, $"truncate -s {_megabytes}M disk.img && PATH=$PATH:/usr/sbin:/sbin mke2fs -q -F -t ext4 disk.img");
             FillWithNoise(Path.Combine(folder, "disk.img"));
-            ProcessStartInfo start = new("qemu-system-riscv64", ["-M", "virt", "-accel", "tcg", "-smp", "1", "-m", "256M", "-display", "none", "-monitor", "none", "-no-reboot",
+            ProcessStartInfo start = new("taskset", ["-c", "0", "qemu-system-riscv64", "-M", "virt", "-accel", "tcg", "-smp", "1", "-m", "256M", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", $"file:{folder}/console", "-kernel", Guest.Kernel, "-initrd", _initrd, "-append", $"console=ttyS0 quiet loglevel=3 {Does}",
                 "-drive", $"file={folder}/disk.img,if=none,format=raw,id=d0", "-device", "virtio-blk-device,drive=d0"]);
             using Process qemu = Process.Start(start)!;
@@ -167,7 +172,12 @@ internal sealed class DiskBench
         file.Flush(flushToDisk: true);
     }
 
-    private void SkipSweep(ConsoleTail console) => Read(console, line => line.Contains("actorft-bench: begin randwrite", StringComparison.Ordinal), _ => { });
+    // To the first load of a sweep behind what the console has said so far.
+    private void SkipSweep(ConsoleTail console)
+    {
+        console.ReadLines();
+        Read(console, line => line.Contains("actorft-bench: begin randwrite", StringComparison.Ordinal), _ => { });
+    }
 
     // From the next beginning of a sweep to its end.
     private void TakeSweep(string kind, ConsoleTail console, Func<double> processorSeconds)
@@ -238,7 +248,8 @@ internal sealed class DiskBench
     {
         foreach (string load in s_loads)
         {
-            if (Ratio("duplex", load) is { } duplex) yield return new { what = $"{load}, duplex / simplex", value = duplex, asked = "at least 0.8", keeps = duplex >= 0.8 };
+            // A flush waits for both copies: its latency has a limit of its own, below.
+            if (load != "fsync" && Ratio("duplex", load) is { } duplex) yield return new { what = $"{load}, duplex / simplex", value = duplex, asked = "at least 0.8", keeps = duplex >= 0.8 };
             if (Ratio("rebuild", load) is { } rebuild) yield return new { what = $"{load}, during a resync at {ThrottledRate}/s / duplex", value = rebuild, asked = "at least 0.7", keeps = rebuild >= 0.7 };
         }
 

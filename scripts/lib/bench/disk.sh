@@ -8,7 +8,7 @@
 #   --only LIST   of simplex,duplex,rebuild,resync,qemu, with commas (default all; duplex and rebuild need simplex for their ratios)
 #
 # ioping (Debian's, inside the guest) on /dev/vda, one request after the other, past the guest's cache: 4 KiB at random places and 1 MiB in sequence,
-# reads and writes, and 4 KiB writes of which each is stable before the next (O_DSYNC). Latencies are the guest's, host CPU is of all servers' processes.
+# reads and writes, and 4 KiB writes with an fdatasync after each. Each server (and QEMU) has one core of the host. Latencies are the guest's, host CPU is of all servers' processes.
 # Resync: a copy that is filled from nothing while the guest is idle, beside a plain copy of the same image with fsync.
 
 disk_options=()

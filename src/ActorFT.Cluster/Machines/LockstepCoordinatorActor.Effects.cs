@@ -141,7 +141,7 @@ public sealed partial class LockstepCoordinatorActor
         _mode = Mode.Following;
         TellDisks(new DiskProtocol.Leads(false));
         _executing = null;
-        _flushesBehind.Clear(); // the new leader says them
+        _writesBehind.ForgetFlushes();
         KeepCompletions();
         OpenDevices(NicRole.Following, follow.Configuration.Term);
     }
@@ -179,7 +179,7 @@ public sealed partial class LockstepCoordinatorActor
         _inputs.Clear();
         _completions.Clear();
         _issued.Clear();
-        ForgetWritesBehind();
+        _writesBehind.Clear();
         _heldSince.Clear();
     }
 
