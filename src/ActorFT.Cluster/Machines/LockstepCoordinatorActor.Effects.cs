@@ -15,7 +15,7 @@ namespace ActorFT.Cluster.Machines;
 public sealed partial class LockstepCoordinatorActor
 {
     private readonly StateWriter _encoded = new();
-    private readonly HashSet<(int Disk, ulong Request)> _issued = []; // requests given to this server's disks, not consumed yet
+    private readonly Dictionary<(int Disk, ulong Request), int> _issued = []; // requests given to this server's disks, not consumed yet; a write's bytes, else -1
 
     private void Do(Effect effect)
     {
@@ -153,7 +153,7 @@ public sealed partial class LockstepCoordinatorActor
         foreach (MachineInput input in _inputs)
         {
             if (input is not BlockCompleted own) continue;
-            _issued.Add((own.DiskIndex, own.RequestId));
+            _issued[(own.DiskIndex, own.RequestId)] = NoWrite;
             _completions[(own.DiskIndex, own.RequestId)] = own;
         }
 
@@ -227,7 +227,7 @@ public sealed partial class LockstepCoordinatorActor
                 case FrameTransmitted or ConsoleWritten when returnIfLate && IsLate: _returned.Add(output); break;
                 case FrameTransmitted or ConsoleWritten: PutOut(output); break;
                 case BlockRequested request:
-                    _issued.Add((request.DiskIndex, request.RequestId));
+                    _issued[(request.DiskIndex, request.RequestId)] = request.Operation == BlockOperation.Write ? request.Data.Length : NoWrite;
                     _parts.Disks[request.DiskIndex].Tell(new MachineProtocol.DiskRequest(request), Self);
                     break;
                 case EntropyRequested request: SupplyEntropy(request); break;

@@ -106,7 +106,7 @@ public sealed partial class LockstepCoordinatorActor
     {
         if (round.Inputs.IsEmpty) return round.Inputs;
         foreach (MachineInput input in round.Inputs)
-            if (input is BlockCompletionReference wanted && IsOwed(wanted) && !_completions.ContainsKey((wanted.DiskIndex, wanted.RequestId))) return null;
+            if (input is BlockCompletionReference wanted && !IsHere(wanted)) return null;
         ImmutableArray<MachineInput>.Builder inputs = ImmutableArray.CreateBuilder<MachineInput>(round.Inputs.Length);
         foreach (MachineInput input in round.Inputs)
         {
@@ -120,8 +120,6 @@ public sealed partial class LockstepCoordinatorActor
 
         return inputs.DrainToImmutable();
     }
-
-    private bool IsOwed(BlockCompletionReference reference) => _issued.Contains((reference.DiskIndex, reference.RequestId));
 
     private void BeginRound(IMachine machine, ulong timeNs, ImmutableArray<MachineInput> inputs)
     {
@@ -211,7 +209,7 @@ public sealed partial class LockstepCoordinatorActor
     {
         BlockCompleted completion = completed.Completion;
         if (EndWriteBehind(completion)) return;
-        if (!_issued.Contains((completion.DiskIndex, completion.RequestId))) return; // of a machine that is no more
+        if (!_issued.ContainsKey((completion.DiskIndex, completion.RequestId))) return; // of a machine that is no more
         if (completed.Operation == BlockOperation.Flush)
         {
             _completions[(completion.DiskIndex, completion.RequestId)] = completion;

@@ -12,20 +12,12 @@ public sealed class WritesBehindTests
     private readonly List<FlushId> _ended = [];
 
     [Fact]
-    public void OnlyWritesEndEarly()
-    {
-        Assert.True(_writes.TryAdd(Request(1, BlockOperation.Write)));
-        foreach (BlockOperation other in new[] { BlockOperation.Read, BlockOperation.Flush, BlockOperation.Discard, BlockOperation.WriteZeroes })
-            Assert.False(_writes.TryAdd(Request(2, other)));
-    }
-
-    [Fact]
     public void AFlush_WaitsForTheWritesBeforeIt_OfItsDisk_AndForNoOther()
     {
-        _writes.TryAdd(Request(1, BlockOperation.Write));
-        _writes.TryAdd(Request(2, BlockOperation.Write));
-        _writes.TryAdd(Request(3, BlockOperation.Write, disk: 1));
-        _writes.TryAdd(Request(5, BlockOperation.Write));
+        Add(1);
+        Add(2);
+        Add(3, disk: 1);
+        Add(5);
 
         Assert.True(_writes.MustWait(new FlushId(0, 4)));
         Assert.True(End(2));
@@ -40,7 +32,7 @@ public sealed class WritesBehindTests
     [Fact]
     public void AWriteThatWasLost_FailsTheNextFlushOfItsDisk_Once()
     {
-        _writes.TryAdd(Request(1, BlockOperation.Write));
+        Add(1);
         _writes.MustWait(new FlushId(0, 2));
 
         End(1, BlockStatus.IoError);
@@ -54,16 +46,16 @@ public sealed class WritesBehindTests
     [Fact]
     public void AGuest_GetsNoFurtherAheadOfItsDisk_ThanTheBounds()
     {
-        for (ulong id = 0; id < WritesBehind.MaxRequests; id++) Assert.True(_writes.TryAdd(Request(id, BlockOperation.Write)));
-        Assert.False(_writes.TryAdd(Request(99, BlockOperation.Write)));
+        for (ulong id = 0; id < WritesBehind.MaxRequests; id++) Assert.True(Add(id));
+        Assert.False(Add(99));
         End(0);
-        Assert.True(_writes.TryAdd(Request(99, BlockOperation.Write)));
+        Assert.True(Add(99));
         _writes.Clear();
 
-        Assert.True(_writes.TryAdd(Request(1, BlockOperation.Write, bytes: WritesBehind.MaxBytes)));
-        Assert.False(_writes.TryAdd(Request(2, BlockOperation.Write)));
+        Assert.True(Add(1, bytes: WritesBehind.MaxBytes));
+        Assert.False(Add(2));
         End(1);
-        Assert.True(_writes.TryAdd(Request(2, BlockOperation.Write)));
+        Assert.True(Add(2));
     }
 
     [Fact]
@@ -72,7 +64,7 @@ public sealed class WritesBehindTests
     [Fact]
     public void AfterAHandOver_FlushesAreTheNewLeaders_AndWritesStillEnd()
     {
-        _writes.TryAdd(Request(1, BlockOperation.Write));
+        Add(1);
         _writes.MustWait(new FlushId(0, 2));
 
         _writes.ForgetFlushes();
@@ -83,6 +75,5 @@ public sealed class WritesBehindTests
 
     private bool End(ulong id, BlockStatus status = BlockStatus.Ok) => _writes.End(new BlockCompleted(0, id, status, default), _ended);
 
-    private static BlockRequested Request(ulong id, BlockOperation operation, int disk = 0, int bytes = 512) =>
-        new(disk, id, operation, 0, (ulong)bytes, operation == BlockOperation.Write ? new byte[bytes] : default);
+    private bool Add(ulong id, int disk = 0, int bytes = 512) => _writes.TryAdd(disk, id, bytes);
 }

@@ -79,8 +79,9 @@ internal sealed class MirrorChecker(SimWorld world) : Checker(world)
             ulong newest = Math.Max(leader.Server.Disk.Version(block), follower.Server.Disk.Version(block));
             // The follower may not have executed the round that writes yet.
             if (BitConverter.ToUInt64(leader.Server.Disk.Read(block), 8) >= follower.Machine!.Round) continue;
-            // A write that one side has done and the machine has not heard of yet.
-            if (leader.Machine!.PendingRequests.Concat(follower.Machine.PendingRequests).Any(request => leader.Machine.Version(request.RequestId) == newest)) continue;
+            // A write that one side has done, and the other's disk is still to do.
+            IEnumerable<ulong> underWay = leader.Machine!.PendingRequests.Concat(follower.Machine.PendingRequests).Select(request => request.RequestId);
+            if (underWay.Concat(leader.WritesBehind).Concat(follower.WritesBehind).Any(request => leader.Machine.Version(request) == newest)) continue;
             Fail("disks are a mirror", $"block {block} is version {leader.Server.Disk.Version(block):x} at the leader and {follower.Server.Disk.Version(block):x} at the follower");
         }
     }

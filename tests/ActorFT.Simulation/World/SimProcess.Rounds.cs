@@ -13,12 +13,15 @@ internal sealed partial class SimProcess
 
     private readonly List<MachineInput> _inputs = [];
     private readonly SortedDictionary<ulong, BlockCompleted> _completions = []; // of this server's disk, for records to come
-    private readonly HashSet<ulong> _writesBehind = []; // ended for the machine, not by the disk
+    private readonly HashSet<ulong> _writesBehind = [];
     private int _pace, _roundGeneration;
     private bool _isRoundRunning, _isWakeSet;
     private Record? _record;
     private int _recordRound;
     private bool _isRecordRoundRunning;
+
+    /// <summary>Writes that ended for the machine, and not by the disk.</summary>
+    public IReadOnlyCollection<ulong> WritesBehind => _writesBehind;
 
     private void ChangePace(int percent)
     {
@@ -181,8 +184,13 @@ internal sealed partial class SimProcess
                 inputs.Add(input);
                 continue;
             }
-            if (Machine!.PendingRequests.All(request => request.RequestId != reference.RequestId)) continue; // never made here
-            if (!_completions.TryGetValue(reference.RequestId, out BlockCompleted? own)) return false;
+            if (Machine!.PendingRequests.FirstOrDefault(request => request.RequestId == reference.RequestId) is not { } made) continue; // never made here
+            if (!_completions.TryGetValue(reference.RequestId, out BlockCompleted? own))
+            {
+                if (made.Operation != BlockOperation.Write || World.Random.Chance(0.5)) return false;
+                _writesBehind.Add(made.RequestId); // the leader's word is enough
+                _completions[made.RequestId] = own = new BlockCompleted(0, made.RequestId, BlockStatus.Ok, default);
+            }
             if (!reference.Matches(own) && !World.WasAnyTainted)
                 throw new SimulationFailure("both disks say the same", $"request {reference.RequestId} on {Self.Server} gave other data than the leader's");
             inputs.Add(own);

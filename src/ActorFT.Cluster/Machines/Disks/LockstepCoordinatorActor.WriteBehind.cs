@@ -1,27 +1,43 @@
 using ActorFT.Cluster.Machines.Disks;
 using ActorFT.Lockstep.Messages;
+using ActorFT.Lockstep.Records;
 using ActorFT.Machine.IO;
 
 namespace ActorFT.Cluster.Machines;
 
-// A leader's write ends for the guest when its round does: neither its commit nor its copy is waited for. It reaches the copy at its commit as ever. The end
-// is an input like any other, so the follower, which waits for its own copy's, cannot tell the difference.
+// A leader's write ends for the guest when its round does: neither its commit nor its copy is waited for. It reaches the copy at its commit as ever. A follower
+// takes the leader's word for it in the same way: it would else be as slow as one write after the other.
 public sealed partial class LockstepCoordinatorActor
 {
     private readonly WritesBehind _writesBehind = new();
     private readonly List<FlushId> _flushesToEnd = [];
 
+    private const int NoWrite = -1;
+
     private void EndWritesEarly(List<MachineOutput> outputs)
     {
         foreach (MachineOutput output in outputs)
-            if (output is BlockRequested request && _writesBehind.TryAdd(request)) _inputs.Enqueue(new BlockCompleted(request.DiskIndex, request.RequestId, BlockStatus.Ok, default));
+        {
+            if (output is BlockRequested { Operation: BlockOperation.Write } write && _writesBehind.TryAdd(write.DiskIndex, write.RequestId, write.Data.Length))
+                _inputs.Enqueue(new BlockCompleted(write.DiskIndex, write.RequestId, BlockStatus.Ok, default));
+        }
+    }
+
+    // A follower: whether this server's own answer is there, is not owed, or need not be waited for.
+    private bool IsHere(BlockCompletionReference wanted)
+    {
+        (int Disk, ulong Request) key = (wanted.DiskIndex, wanted.RequestId);
+        if (_completions.ContainsKey(key) || !_issued.TryGetValue(key, out int bytes)) return true;
+        if (bytes == NoWrite || wanted.Status != BlockStatus.Ok || !_writesBehind.TryAdd(key.Disk, key.Request, bytes)) return false;
+        _completions[key] = new BlockCompleted(key.Disk, key.Request, BlockStatus.Ok, default);
+        return true;
     }
 
     /// <summary>The disk ended a request; true: it is a write whose end the guest has, and nothing more comes of it.</summary>
     private bool EndWriteBehind(BlockCompleted completion)
     {
         if (!_writesBehind.End(completion, _flushesToEnd)) return false;
-        // Handed over before a round took its end: it is still the new leader's to say.
+        // Else a round is still to take its end.
         if (!_completions.ContainsKey((completion.DiskIndex, completion.RequestId))) _issued.Remove((completion.DiskIndex, completion.RequestId));
         foreach (FlushId flush in _flushesToEnd) EndFlush(flush);
         _flushesToEnd.Clear();

@@ -4,7 +4,7 @@ using ActorFT.Machine.IO;
 namespace ActorFT.Cluster.Machines.Disks;
 
 /// <summary>
-/// Writes whose end a leader's guest has been told and its disk has yet to say: as in a drive with a volatile cache, such a write promises nothing before a
+/// Writes whose end the guest has been told and this server's disk has yet to say: as in a drive with a volatile cache, such a write promises nothing before a
 /// flush. So a flush ends after the writes before it, and fails if one of them did. Bounded: a guest gets no further ahead of its disk. One caller at a time.
 /// </summary>
 public sealed class WritesBehind
@@ -17,12 +17,12 @@ public sealed class WritesBehind
     private readonly List<FlushId> _flushes = [];
     private int _bytes;
 
-    /// <summary>Whether the guest may be told now that the request ended; then it is behind. Writes only: all else waits for the disk.</summary>
-    public bool TryAdd(BlockRequested request)
+    /// <summary>Whether the guest may be told now that a write ended; then it is behind.</summary>
+    public bool TryAdd(int disk, ulong request, int bytes)
     {
-        if (request.Operation != BlockOperation.Write || _behind.Count >= MaxRequests || _bytes + request.Data.Length > MaxBytes) return false;
-        _behind.Add((request.DiskIndex, request.RequestId), request.Data.Length);
-        _bytes += request.Data.Length;
+        if (_behind.Count >= MaxRequests || _bytes + bytes > MaxBytes) return false;
+        _behind.Add((disk, request), bytes);
+        _bytes += bytes;
         return true;
     }
 
