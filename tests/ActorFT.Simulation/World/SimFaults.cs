@@ -60,6 +60,8 @@ internal sealed class SimFaults(SimWorld world)
 
     private SimServer AnyServer => world.Servers[world.Random.Below(2)];
 
+    private SimServer LeadingServer => world.Servers.FirstOrDefault(server => server.Process is { IsLeading: true }) ?? AnyServer;
+
     private bool Do(FaultKind kind)
     {
         ulong lasting = world.Random.Between(20 * Ms, 900 * Ms);
@@ -73,7 +75,7 @@ internal sealed class SimFaults(SimWorld world)
                 bool loses = world.Random.Chance(0.5);
                 return Crash(world.Servers[0], isSilent: false, loses) & Crash(world.Servers[1], isSilent: false, loses);
             case FaultKind.Hang: return Hang(AnyServer, lasting);
-            case FaultKind.HangBeforeOutput: return HangBeforeOutput(AnyServer, world.Random.Between(250 * Ms, 900 * Ms));
+            case FaultKind.HangBeforeOutput: return HangBeforeOutput(LeadingServer, world.Random.Between(250 * Ms, 900 * Ms));
             case FaultKind.CutOnePath:
                 SimPath path = world.Paths[world.Random.Below(2)];
                 path.IsCut = true;
