@@ -5,7 +5,8 @@ namespace ActorFT.LabTool.Drill;
 
 /// <summary>
 /// Breaks the pair again and again, one part or two that overlap, in an order and at moments that a seed decides, while a client commits
-/// transactions on one connection; waits after each time until the pair is whole by itself. Runs inside the lab's client.
+/// transactions on one connection; waits after each time until the pair is whole by itself. Runs inside the lab's client. Each fault has a
+/// thread of its own: what takes long to break (a server that is stopped in order) keeps no other from being repaired in time.
 /// Exit codes: 0 nothing was lost and every episode ended whole; 1 otherwise; 2 wrong use.
 /// </summary>
 internal sealed class DrillRun
@@ -19,18 +20,21 @@ internal sealed class DrillRun
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly Dictionary<string, List<int>> _waitsMs = [];
 
-    private DrillRun(LabHand lab, LedgerProcess client, int seed) => (_lab, _client, _random) = (lab, client, new Random(seed));
+    private readonly Fault[][] _wanted;
+
+    private DrillRun(LabHand lab, LedgerProcess client, int seed, Fault[][] wanted) => (_lab, _client, _random, _wanted) = (lab, client, new Random(seed), wanted);
 
     internal static int Run(string[] args)
     {
-        Arguments arguments = new(args, "--script", "--lab", "--machine", "--token", "--address", "--folder", "--seed", "--episodes", "--minutes", "--overlap", "--pace-ms", "--next", "--unlike");
+        Arguments arguments = new(args, "--script", "--lab", "--machine", "--token", "--address", "--folder", "--seed", "--episodes", "--minutes", "--overlap", "--faults", "--pace-ms", "--next", "--unlike");
         int seed = (int)arguments.Number("--seed", 1, 0, int.MaxValue);
         int episodes = (int)arguments.Number("--episodes", int.MaxValue, 1, int.MaxValue);
         TimeSpan limit = TimeSpan.FromMinutes(arguments.Number("--minutes", 7 * 24 * 60, 0.1, 7 * 24 * 60));
         double overlap = arguments.Number("--overlap", 0.4, 0, 1);
+        Fault[][] wanted = Fault.Parse(arguments.Text("--faults") ?? "");
         using LabHand lab = new(arguments.Required("--script"), arguments.Required("--lab"), arguments.Required("--machine"), arguments.Required("--token"));
         using LedgerProcess client = new(arguments.Required("--address"), arguments.Required("--folder"), (int)arguments.Number("--pace-ms", 10, 0, 10_000));
-        DrillRun run = new(lab, client, seed);
+        DrillRun run = new(lab, client, seed, wanted);
         try
         {
             int done = 0;
@@ -53,28 +57,51 @@ internal sealed class DrillRun
     private void Episode(int number, double overlap)
     {
         string leader = WaitUntilWhole();
-        Fault first = Pick(Fault.Kinds);
-        Fault? second = _random.NextDouble() < overlap ? Pick([.. Fault.Kinds.Where(first.MayOverlap)]) : null;
-        string name = second is null ? first.Name : $"{first.Name} + {second.Name}";
+        Fault[] faults = _wanted.Length != 0 ? _wanted[_random.Next(_wanted.Length)] : Draw(overlap);
+        string name = string.Join(" + ", faults.Select(fault => fault.Name));
         _client.Begin(name);
         GoesOn(5);
-        (Fault Fault, int StrikeMs, int RepairMs)[] plan = second is null ? [Times(first)] : [Times(first), Times(second)];
+        (Fault Fault, int StrikeMs, int RepairMs)[] plan = [.. faults.Select(Times)];
         long begunMs = _clock.ElapsedMilliseconds;
-        foreach ((int atMs, Action act) in plan
-            .SelectMany(one => new (int AtMs, Action Act)[] { (one.StrikeMs, () => one.Fault.Strike(_lab, leader)), (one.RepairMs, () => one.Fault.Repair(_lab, leader)) })
-            .OrderBy(step => step.AtMs))
-        {
-            Thread.Sleep((int)Math.Max(0, begunMs + atMs - _clock.ElapsedMilliseconds));
-            act();
-        }
-
+        Task<(int BrokenMs, int RepairedMs)>[] done = [.. plan.Select(one => Task.Factory.StartNew(() => Break(one, leader, begunMs), TaskCreationOptions.LongRunning))];
+        WaitFor(done);
         string after = WaitUntilWhole();
         GoesOn(10);
         int waitMs = _client.Begin("between");
         (_waitsMs.TryGetValue(name, out List<int>? waits) ? waits : _waitsMs[name] = []).Add(waitMs);
-        string when = string.Join(", ", plan.Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.StrikeMs}-{one.RepairMs} ms")));
+        string when = string.Join(", ", done.Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.Result.BrokenMs}-{one.Result.RepairedMs} ms")));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{_clock.Elapsed:hh\\:mm\\:ss} episode {number}: {name} ({when}): longest wait {waitMs} ms; server-{leader} led, server-{after} leads; {_client.Acknowledged} acknowledged"));
+    }
+
+    private Fault[] Draw(double overlap)
+    {
+        Fault first = Pick(Fault.Kinds);
+        return _random.NextDouble() < overlap ? [first, Pick([.. Fault.Kinds.Where(first.MayOverlap)])] : [first];
+    }
+
+    // From when the breaking began to when the repair was done: what a client's wait is held against.
+    private (int BrokenMs, int RepairedMs) Break((Fault Fault, int StrikeMs, int RepairMs) one, string leader, long begunMs)
+    {
+        int SinceMs() => (int)(_clock.ElapsedMilliseconds - begunMs);
+        Thread.Sleep(Math.Max(0, one.StrikeMs - SinceMs()));
+        int brokenMs = SinceMs();
+        one.Fault.Strike(_lab, leader);
+        Thread.Sleep(Math.Max(0, one.RepairMs - SinceMs()));
+        one.Fault.Repair(_lab, leader);
+        return (brokenMs, SinceMs());
+    }
+
+    private static void WaitFor(Task[] tasks)
+    {
+        try
+        {
+            Task.WaitAll(tasks);
+        }
+        catch (AggregateException failures) when (failures.InnerExceptions[0] is IOException first)
+        {
+            throw new IOException(first.Message, failures);
+        }
     }
 
     private void Upgrade(string next, string? unlike)

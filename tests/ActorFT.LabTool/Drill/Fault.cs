@@ -42,4 +42,16 @@ internal sealed record Fault(string Name, FaultyPart Part, Action<LabHand, strin
         new("follower's NIC cut", FaultyPart.FollowersNic, (lab, leader) => lab.Do("cut", LabHand.Other(leader) + ".lan"), (lab, leader) => lab.Do("heal", LabHand.Other(leader) + ".lan")),
         new("arbiter killed", FaultyPart.Arbiter, (lab, _) => lab.Do("kill", "arbiter"), (lab, _) => lab.Do("start", "arbiter")),
     ];
+
+    /// <summary>Faults by name, such as "link 0 cut, leader serviced + arbiter killed": each a kind, or two that overlap.</summary>
+    /// <exception cref="ArgumentException">A name is none, or two must not overlap.</exception>
+    internal static Fault[][] Parse(string list) =>
+        [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(one => Overlapping(one, [.. one.Split('+', StringSplitOptions.TrimEntries).Select(Named)]))];
+
+    private static Fault Named(string name) => Kinds.FirstOrDefault(kind => kind.Name == name)
+        ?? throw new ArgumentException($"'{name}' is no fault; allowed are {string.Join(", ", Kinds.Select(kind => kind.Name))}, and two of them joined by +");
+
+    private static Fault[] Overlapping(string text, Fault[] faults) => faults is [_] || faults is [var first, var second] && first.MayOverlap(second)
+        ? faults
+        : throw new ArgumentException($"'{text}' is not allowed: two faults at most, and of parts that the pair may lack at once");
 }

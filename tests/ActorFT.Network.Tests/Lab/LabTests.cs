@@ -68,6 +68,22 @@ public sealed class LabTests
         Assert.Contains("'a' runs already", error, StringComparison.Ordinal);
     }
 
+    // A server that is stopped while the arbiter is away ends when the arbiter is back: whoever waits for the one must be able to start the other.
+    [RootFact]
+    public async Task RoleThatTakesLongToStop_KeepsNoOtherFromBeingStarted()
+    {
+        using LabScript lab = new();
+        lab.Do("start", "--run", $"a=trap 'touch {lab.Folder}/log/asked; until [ -e {lab.Folder}/log/go ]; do sleep 0.02; done; exit' TERM; while :; do sleep 0.02; done", "--run", "arbiter=sleep 1000");
+        lab.Do("kill", "arbiter");
+        Task stop = Task.Run(() => lab.Do("stop", "a"));
+        Eventually.Holds(() => File.Exists(Path.Combine(lab.Folder, "log", "asked")), "a is asked to stop");
+        lab.Do("start", "arbiter");
+        Assert.Matches("a +running", lab.Do("status"));
+        File.WriteAllText(Path.Combine(lab.Folder, "log", "go"), "");
+        await stop;
+        Assert.Matches("a +stopped", lab.Do("status"));
+    }
+
     [RootFact]
     public void Cable_Degraded_IsSlowOrLossyUntilHealed()
     {
