@@ -82,8 +82,8 @@ internal sealed partial class LeaderRole
 
     public override void OnArbiterAnswered(ArbiterReply reply)
     {
-        if (!_isHurt || _handOver != HandOverStep.None || !IsDuplex || _divergence is not null || Claims.IsOpen) return;
-        BeginHandOver();
+        if (_isHurt && _handOver == HandOverStep.None && IsDuplex && _divergence is null && !Claims.IsOpen) BeginHandOver();
+        OnArbiterIsThere();
         Advance();
     }
 

@@ -34,7 +34,7 @@ internal sealed partial class LeaderRole
 
     private int Pace()
     {
-        if (_handOver != HandOverStep.None || _divergence is not null || _yields) return 0;
+        if (IsHandingOver || _divergence is not null || _yields) return 0;
         if (Settings.Bug == PlantedBug.NoFlowControl) return 100;
         if (_gate.HeldBytes >= Settings.MaxHeldBytes || _stream?.Window is { } window && window.UnstoredBytes >= Settings.MaxUnstoredBytes) return 0;
         if (_actsWithoutArbiter) return 100;
@@ -58,7 +58,7 @@ internal sealed partial class LeaderRole
 
     private void NoteSlowness()
     {
-        bool isSlow = _stream is { CarriesRecords: true } && _drop is null && _handOver == HandOverStep.None && _divergence is null && _pace < 50;
+        bool isSlow = _stream is { CarriesRecords: true } && _drop is null && !IsHandingOver && _divergence is null && _pace < 50;
         if (!isSlow) _slowSinceNs = Context.NowNs;
         else if (Context.NowNs - _slowSinceNs >= Settings.SlowFollowerNs)
         {

@@ -8,24 +8,26 @@ namespace ActorFT.Lockstep.Leading;
 /// <summary>
 /// A planned change of leader: no output is lost or repeated, for nothing is held when it happens.
 /// <code>
-///  None -asked-> Draining -all executed, all released-> Preparing -HandOverReady-> Claiming -granted-> (FOLLOWING)
-///                    | peer suspected, too long: rounds go on    |                     | refused: as any configuration
-///                    +-------------------------------------------+
+///  None -asked-> Asking -arbiter answers-> Draining -all executed, all released-> Preparing -HandOverReady-> Claiming -granted-> (FOLLOWING)
+///                  | peer suspected, too long: called off |                          |                        | refused: as any configuration
+///                  +--------------------------------------+--------------------------+
 /// </code>
-/// A leader whose memory changed hands over as well; then it does not follow, but is rebuilt.
+/// Rounds stand still from Draining on, and only the arbiter's answer ends Claiming: so it is asked first whether it is there at all. A leader that
+/// leaves asks for as long as it takes. One whose memory changed hands over as well; then it does not follow, but is rebuilt.
 /// </summary>
 internal sealed partial class LeaderRole
 {
     private enum HandOverStep
     {
         None,
+        Asking,
         Draining,
         Preparing,
         Claiming,
     }
 
     private HandOverStep _handOver;
-    private bool _isPaused;
+    private bool _isPaused, _isToLeave;
     private ulong _handOverSinceNs, _prepareSentAtNs;
 
     private void BeginHandOver()
@@ -37,7 +39,17 @@ internal sealed partial class LeaderRole
             Context.IsLeaving = false;
             return;
         }
-        (_handOver, _handOverSinceNs) = (HandOverStep.Draining, Context.NowNs);
+        (_handOver, _handOverSinceNs) = (HandOverStep.Asking, Context.NowNs);
+        Claims.Query();
+    }
+
+    /// <summary>Rounds wait for what becomes of a hand-over.</summary>
+    private bool IsHandingOver => _handOver > HandOverStep.Asking;
+
+    private void OnArbiterIsThere()
+    {
+        if (_handOver == HandOverStep.Asking && IsDuplex && _divergence is null && !Claims.IsOpen)
+            (_handOver, _handOverSinceNs) = (HandOverStep.Draining, Context.NowNs);
     }
 
     private void OnLeaveRequested()
@@ -47,15 +59,19 @@ internal sealed partial class LeaderRole
             Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} cannot leave: it runs the only copy of machine {Context.Machine}.");
             return;
         }
-        Context.IsLeaving = true;
+        Context.IsLeaving = _isToLeave = true;
         BeginHandOver();
     }
 
     private void AdvanceHandOver()
     {
-        if (_handOver is not (HandOverStep.Draining or HandOverStep.Preparing)) return;
-        if (_drop is not null || _divergence is not null || Context.NowNs - _handOverSinceNs >= Settings.HandOverTimeoutNs)
+        if (_handOver is HandOverStep.None or HandOverStep.Claiming) return;
+        bool isTooLong = Context.NowNs - _handOverSinceNs >= Settings.HandOverTimeoutNs && !(_handOver == HandOverStep.Asking && Context.IsLeaving);
+        bool isBackAgain = _isToLeave && !Context.IsLeaving;
+        if (_drop is not null || _divergence is not null || isTooLong || isBackAgain)
         {
+            if (isTooLong && _handOver == HandOverStep.Asking)
+                Context.Fault(ProtocolFaultKind.RequestRefused, $"Machine {Context.Machine} is not handed over: the arbiter does not answer.");
             CancelHandOver();
             return;
         }
@@ -90,6 +106,7 @@ internal sealed partial class LeaderRole
 
     private void TickHandOver()
     {
+        if (_handOver == HandOverStep.Asking) Claims.Query();
         if (_handOver == HandOverStep.Preparing && Context.NowNs - _prepareSentAtNs >= Settings.ResendNs) SendPrepare();
     }
 
@@ -97,7 +114,7 @@ internal sealed partial class LeaderRole
     {
         // Once claimed, only the arbiter's answer ends it: until then no round may run.
         if (_handOver == HandOverStep.None || _handOver == HandOverStep.Claiming && _stream is not null) return;
-        _handOver = HandOverStep.None;
+        (_handOver, _isToLeave) = (HandOverStep.None, false);
         if (_isHurt) (_isHurt, _hurtAgainNs) = (false, Context.NowNs + HurtAgainFactor * Settings.HandOverTimeoutNs);
         if (Context.IsLeaving) Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} cannot leave: handing machine {Context.Machine} over failed.");
         Context.IsLeaving = false;

@@ -85,7 +85,8 @@ internal sealed partial class LeaderRole : ReplicaRole
     private string Detail =>
         IsHeldUp ? $"its outputs are held: {_stream?.Peer.Server ?? Context.Identity.PeerServer} is out of reach ({_drop}) and the arbiter does not answer"
         : _divergence is not null ? "finding out which replica is faulty"
-        : _handOver != HandOverStep.None ? "handing over"
+        : IsHandingOver ? "handing over"
+        : _handOver != HandOverStep.None ? "asking the arbiter, to hand over"
         : _stream is null ? Context.IsPeerLeftOut ? $"alone: {Context.Identity.PeerServer} stays out until an operator allows it (actorft protect {Context.Machine})" : "alone"
         : IsInDoubt ? $"asking {_stream.Peer.Server} whether it still follows"
         : _drop is not null ? $"leaving {_stream.Peer.Server} out: {_drop}"

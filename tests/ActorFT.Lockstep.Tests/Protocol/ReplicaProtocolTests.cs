@@ -220,6 +220,7 @@ public class ReplicaProtocolTests
         Assert.Null(Assert.Single(replica.Sent.OfType<RecordSent>()).Record.DigestAtEnd);
         replica.Hear(replica.Progress(1));
         replica.Step(new HandOverRequested(replica.Now));
+        replica.AnswerAsKnown();
         replica.Pass(2);
         Assert.Single(replica.Sent.OfType<HandOverPrepare>());
     }
@@ -394,6 +395,7 @@ public class ReplicaProtocolTests
         ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
         replica.Run(Console);
         replica.Step(new HandOverRequested(replica.Now));
+        replica.AnswerAsKnown();
         Assert.DoesNotContain(replica.Sent, message => message is HandOverPrepare); // an output still waits
         replica.Hear(replica.Progress(1));
         replica.Pass(2); // what was let go has left by the next event
@@ -404,6 +406,60 @@ public class ReplicaProtocolTests
         replica.Answer(prepare.Proposed);
         Assert.Equal(ReplicaRoleName.Following, replica.Status.Role);
         Assert.DoesNotContain(replica.Effects, effect => effect is Fence);
+    }
+
+    // A claim that nobody answers keeps the machine standing until the arbiter is back.
+    [Fact]
+    public void HandOver_WhileNoArbiterAnswers_StopsNothing_AndIsCalledOff()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        int before = replica.Effects.Count;
+        replica.Step(new HandOverRequested(replica.Now));
+        PassInLockstep(replica, 2_100);
+        Assert.DoesNotContain(replica.Effects.Skip(before), effect => effect is SetPace);
+        Assert.All(replica.Effects.Skip(before).OfType<AskArbiter>(), ask => Assert.IsType<ArbiterQuery>(ask.Request));
+        Assert.Equal("Machine web is not handed over: the arbiter does not answer.", Assert.Single(replica.Faults).Message);
+        Assert.Equal("in lockstep", replica.Status.Detail);
+        replica.AnswerAsKnown(); // too late
+        Assert.DoesNotContain(replica.Effects.Skip(before), effect => effect is SetPace);
+    }
+
+    [Fact]
+    public void LeaderThatLeaves_HandsOverWhenTheArbiterIsBack_AndRunsOnUntilThen()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        int before = replica.Effects.Count;
+        replica.Step(new LeaveRequested(replica.Now));
+        PassInLockstep(replica, 30_000);
+        Assert.DoesNotContain(replica.Effects.Skip(before), effect => effect is SetPace);
+        Assert.Empty(replica.Faults);
+        Assert.InRange(replica.Effects.Skip(before).OfType<AskArbiter>().Count(), 100, 300); // again and again, without haste
+        replica.AnswerAsKnown();
+        Assert.Contains(replica.Effects.Skip(before), effect => effect is SetPace { Percent: 0 });
+        replica.Pass(2);
+        Assert.Single(replica.Sent.OfType<HandOverPrepare>());
+    }
+
+    [Fact]
+    public void LeaderThatWasToLeaveAndReturns_BeforeTheArbiterIsBack_KeepsTheLead()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).BootDuplex();
+        replica.Step(new LeaveRequested(replica.Now));
+        PassInLockstep(replica, 1_000);
+        replica.Step(new AvailabilityChanged(replica.Now, true));
+        int before = replica.Effects.Count;
+        replica.AnswerAsKnown();
+        PassInLockstep(replica, 1_000);
+        Assert.DoesNotContain(replica.Effects.Skip(before), effect => effect is SetPace or AskArbiter);
+    }
+
+    private static void PassInLockstep(ScriptedReplica replica, ulong ms)
+    {
+        for (ulong passed = 0; passed < ms; passed += 50)
+        {
+            replica.Pass(50);
+            replica.Hear(replica.Progress(replica.Status.Round));
+        }
     }
 
     [Fact]

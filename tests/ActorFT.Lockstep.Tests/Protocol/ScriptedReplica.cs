@@ -57,6 +57,9 @@ internal sealed class ScriptedReplica
 
     public void Answer(Configuration? current) => Step(new ArbiterReplied(Now, new ArbiterReply("web", current)));
 
+    /// <summary>The arbiter says what is known already: it is there.</summary>
+    public void AnswerAsKnown() => Answer(Status.Configuration);
+
     public Hello PeerHello => new() { Server = Peer.Server, Machine = "web", DefinitionHash = Definition, IsAvailable = true };
 
     public void Run(params MachineOutput[] outputs) => Step(new RoundExecuted(Now, new Round(_timeNs += Ms), outputs));
