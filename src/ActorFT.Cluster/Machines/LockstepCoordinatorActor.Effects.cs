@@ -142,22 +142,29 @@ public sealed partial class LockstepCoordinatorActor
         TellDisks(new DiskProtocol.Leads(false));
         _executing = null;
         _writesBehind.ForgetFlushes();
-        KeepCompletions();
         OpenDevices(NicRole.Following, follow.Configuration.Term);
+        PassOnInputs();
     }
 
-    // Handed over with completions that waited for a round: the new leader sequences them, and this server's own answers are wanted then. Frames are lost,
-    // as a NIC loses them.
-    private void KeepCompletions()
+    // Handed over with inputs that waited for a round: the new leader sequences them. For completions this server's own answers are wanted then.
+    private void PassOnInputs()
     {
         foreach (MachineInput input in _inputs)
         {
-            if (input is not BlockCompleted own) continue;
-            _issued[(own.DiskIndex, own.RequestId)] = NoWrite;
-            _completions[(own.DiskIndex, own.RequestId)] = own;
+            if (input is BlockCompleted own)
+            {
+                _issued[(own.DiskIndex, own.RequestId)] = NoWrite;
+                _completions[(own.DiskIndex, own.RequestId)] = own;
+            }
+            else PassOn(input);
         }
 
         _inputs.Clear();
+    }
+
+    private void PassOn(MachineInput input)
+    {
+        if (input is FrameReceived frame) _parts.NicPorts[frame.NicIndex].PassOn(frame.Frame);
     }
 
     private void StopAtOnce(string reason)

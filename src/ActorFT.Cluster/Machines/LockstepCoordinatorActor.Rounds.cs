@@ -194,6 +194,7 @@ public sealed partial class LockstepCoordinatorActor
     private void OnInput(MachineInput input)
     {
         if (input is FrameReceived arrived) _parts.NicPorts[arrived.NicIndex].NoteTaken();
+        if (_mode == Mode.Following) PassOn(input); // came in while this server led, or where it led a moment ago
         if (_mode != Mode.Leading) return; // a follower's and a fenced server's NIC are silent
         if (_inputs.Count >= MaxWaitingInputs)
         {

@@ -10,7 +10,7 @@ namespace ActorFT.Cluster.Machines;
 /// owns the back end and everything that is not urgent.
 /// Invariant: a gate is closed before anybody is told that it is.
 /// </summary>
-public sealed class NicPort : IDisposable
+public sealed partial class NicPort : IDisposable
 {
     /// <summary>Frames on their way to the coordinator, at most; more are dropped and counted, as a NIC without descriptors would.</summary>
     private const int MaxWaitingFrames = 1024;
@@ -95,7 +95,9 @@ public sealed class NicPort : IDisposable
             ulong now = Now;
             _routing.SetOwn(IsOwnUsable, now);
             _routing.SetRole(role, term, now);
+            BeginPassingOn(isHandedOver: before == NicRole.Leading && role == NicRole.Following, now);
             Apply(now);
+            DeliverEarly();
             if (role == NicRole.None && before != NicRole.None) _backEnd.SetCarrier(false);
         }
     }
@@ -134,12 +136,13 @@ public sealed class NicPort : IDisposable
     {
         lock (_lock)
         {
-            Apply(Now);
+            ulong now = Now;
+            Apply(now);
             return _applied switch
             {
                 NicRoute.Own => TryDeliver(frame),
                 NicRoute.Proxy => SendToPeer(NicWire.Kind.FrameIn, frame.Span),
-                _ => false,
+                _ => IsForNewLeader(frame.Span, now) && TryDeliver(frame), // behind what came before it, to be passed on
             };
         }
     }
@@ -163,7 +166,8 @@ public sealed class NicPort : IDisposable
             }
 
             Apply(Now);
-            if (term != _routing.Term) Interlocked.Increment(ref _dropped);
+            if (kind == NicWire.Kind.FrameIn && IsOfTermToCome(term)) KeepEarly(term, frame);
+            else if (term != _routing.Term) Interlocked.Increment(ref _dropped);
             else if (kind == NicWire.Kind.FrameOut) PassForLeader(frame.Span);
             else if (_routing.Role == NicRole.Leading && TryDeliver(frame)) Interlocked.Increment(ref _receivedByPeer);
         }
@@ -176,6 +180,7 @@ public sealed class NicPort : IDisposable
         {
             ulong now = Now;
             UpdateOwn(now);
+            EndPassingOn(now);
             SendBeat(now);
         }
     }

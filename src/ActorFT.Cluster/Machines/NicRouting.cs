@@ -187,6 +187,9 @@ public sealed class NicRouting(NicRoutingSettings settings)
         return !CanPeerServe(nowNs) && nowNs - _peerHeardNs < settings.LeaseNs;
     }
 
+    /// <summary>Following: the leader of this term is known to lead, so its own NIC is open.</summary>
+    public bool IsPeerLeading => _peer.Role == NicRole.Leading && _peer.Term == _term;
+
     private bool IsPeerFollowingMe => _peer.Role == NicRole.Following && _peer.Term == _term;
 
     private bool IsSuperseded => _peer.Role == NicRole.Leading && _peer.Term > _term;

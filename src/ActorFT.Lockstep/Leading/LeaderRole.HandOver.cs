@@ -90,6 +90,7 @@ internal sealed partial class LeaderRole
     private void SendPrepare()
     {
         _prepareSentAtNs = Context.NowNs;
+        if (FormerLeader is not null) Claims.Persist(Proposed.Term); // while the new leader marks its disks too: rounds stand still meanwhile
         SendBeat(); // says that everything has left, so that the new leader repeats nothing
         Context.Send(new HandOverPrepare(_stream!.Id, Proposed, _open.NextRound));
     }

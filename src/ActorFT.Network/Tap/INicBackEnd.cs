@@ -6,7 +6,7 @@ public delegate bool NicFrameReceiver(ReadOnlyMemory<byte> frame);
 
 /// <summary>
 /// Where a machine's NIC meets the world on this server. Has a gate: while it is closed nothing leaves and nothing
-/// enters (a follower's, a fenced server's NIC). All members may be called from any thread.
+/// enters (a follower's, a fenced server's NIC), but for what a server that has handed the machine over still listens to. All members may be called from any thread.
 /// </summary>
 public interface INicBackEnd : IDisposable
 {
@@ -30,6 +30,9 @@ public interface INicBackEnd : IDisposable
 
     /// <summary>Opens or closes the gate. After a close returns, no further frame leaves.</summary>
     void SetOpen(bool open);
+
+    /// <summary>Whether frames are taken in while the gate is closed: what the network still brings to where the machine just was. Off at first.</summary>
+    void SetListening(bool on);
 
     /// <summary>Sends one frame without waiting. False: not sent, and counted as what it was (gate closed, no room, bad length, error).</summary>
     bool TrySend(ReadOnlySpan<byte> frame);

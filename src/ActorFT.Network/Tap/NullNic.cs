@@ -33,6 +33,11 @@ public sealed class NullNic : INicBackEnd
     }
 
     /// <inheritdoc/>
+    public void SetListening(bool on)
+    {
+    }
+
+    /// <inheritdoc/>
     public bool TrySend(ReadOnlySpan<byte> frame)
     {
         lock (_gate)

@@ -38,7 +38,7 @@ public sealed unsafe class TapDevice : INicBackEnd
     private NicLinkState _state;
     private NicFrameReceiver? _receive;
     private Thread? _thread;
-    private bool _isOpen;
+    private bool _isOpen, _isListening;
     private volatile bool _isStopping;
 
     private TapDevice(SafeFileHandle tap, SafeFileHandle wake, RouteSocket requests, RouteSocket changes, TapWatch watch, TapOptions options)
@@ -120,6 +120,9 @@ public sealed unsafe class TapDevice : INicBackEnd
         // The lock makes a close wait for a write that is under way: fencing rests on it.
         lock (_sendGate) Volatile.Write(ref _isOpen, open);
     }
+
+    /// <inheritdoc/>
+    public void SetListening(bool on) => Volatile.Write(ref _isListening, on);
 
     /// <inheritdoc/>
     public bool TrySend(ReadOnlySpan<byte> frame)
@@ -325,7 +328,7 @@ public sealed unsafe class TapDevice : INicBackEnd
     {
         if (frame.Length < EthernetHeaderBytes) return;
         if (_probe is not null && IsProbes(frame)) return;
-        if (!Volatile.Read(ref _isOpen)) _counters.ReceiveDroppedClosed();
+        if (!Volatile.Read(ref _isOpen) && !Volatile.Read(ref _isListening)) _counters.ReceiveDroppedClosed();
         else if (_receive!(frame.ToArray())) _counters.Received(frame.Length);
         else _counters.ReceiveDroppedFull();
     }

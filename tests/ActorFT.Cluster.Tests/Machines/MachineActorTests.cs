@@ -92,6 +92,10 @@ public sealed class MachineActorTests : ActorSpec
         {
         }
 
+        public void SetListening(bool on)
+        {
+        }
+
         public bool TrySend(ReadOnlySpan<byte> frame) => false;
 
         public void SetCarrier(bool on)

@@ -36,6 +36,10 @@ public sealed class NicPortTests
             IsOpen = open;
         }
 
+        public bool IsListening { get; private set; }
+
+        public void SetListening(bool on) => IsListening = on;
+
         public bool TrySend(ReadOnlySpan<byte> frame)
         {
             if (!IsOpen) return false;
@@ -333,6 +337,69 @@ public sealed class NicPortTests
         Carry();
         Assert.True(_leader.BackEnd.IsOpen);
         Assert.NotEmpty(_leader.BackEnd.Sent);
+    }
+
+    private static readonly byte[] s_toMachine = [.. s_mac, .. s_frame];
+
+    private void HandOver()
+    {
+        _leader.Port.SetRole(NicRole.Following, Term + 1);
+        Assert.False(_leader.BackEnd.IsOpen);
+        Assert.True(_leader.BackEnd.IsListening);
+    }
+
+    [Fact]
+    public void FramesThatNoRoundTook_ReachTheNewLeader_InOrder_AlsoBeforeItKnowsThatItLeads()
+    {
+        HandOver();
+        byte[][] frames = [.. Enumerable.Range(0, 5).Select(i => s_frame.Prepend((byte)i).ToArray())];
+        foreach (byte[] frame in frames[..3]) _leader.Port.PassOn(frame);
+        Deliver();
+        Assert.Empty(_follower.Delivered);
+        _follower.Port.SetRole(NicRole.Leading, Term + 1);
+        foreach (byte[] frame in frames[3..]) _leader.Port.PassOn(frame);
+        Deliver();
+        Assert.Equal(frames, _follower.Delivered);
+        Assert.Equal(frames.Length, _follower.Port.Counters.Received);
+        Assert.Equal(0, _leader.Port.Counters.Dropped + _follower.Port.Counters.Dropped);
+    }
+
+    [Fact]
+    public void FramesThatTheNetworkStillBringsToTheFormerLeader_ArePassedOn_AndWhatIsForAllOnlyUntilTheNewOneLeads()
+    {
+        HandOver();
+        Assert.True(_leader.Port.Receive(s_frame));
+        Assert.True(_leader.Port.Receive(s_toMachine));
+        Assert.Equal([s_frame, s_toMachine], _leader.Delivered); // to its coordinator, which passes on in order
+        _follower.Port.SetRole(NicRole.Leading, Term + 1);
+        Deliver();
+        Assert.True(_leader.Port.Receive(s_toMachine));
+        Assert.False(_leader.Port.Receive(s_frame)); // came in there too
+        _leader.Port.SetRole(NicRole.None, 0);
+        Assert.False(_leader.BackEnd.IsListening);
+        Assert.False(_leader.Port.Receive(s_toMachine));
+    }
+
+    [Fact]
+    public void FollowerThatNeverLed_PassesNothingOn()
+    {
+        _follower.Port.PassOn(s_frame);
+        Assert.False(_follower.Port.Receive(s_toMachine));
+        Assert.Equal(1, _follower.Port.Counters.Dropped);
+        Deliver();
+        Assert.Empty(_leader.Delivered);
+    }
+
+    [Fact]
+    public void FramesPassedOn_ForATermThatNeverCame_AndMoreThanABound_AreDropped_AndCounted()
+    {
+        HandOver();
+        for (int i = 0; i < 1_030; i++) _leader.Port.PassOn(s_frame);
+        Deliver();
+        Assert.Equal(6, _follower.Port.Counters.Dropped);
+        _follower.Port.SetRole(NicRole.Leading, Term + 2);
+        Assert.Empty(_follower.Delivered);
+        Assert.Equal(1_030, _follower.Port.Counters.Dropped);
     }
 
     [Fact]
