@@ -19,6 +19,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
     private readonly Dictionary<ushort, IActorRef> _machines = [];
     private readonly Dictionary<ushort, CopyFilter> _copies = []; // by machine: what came in its log
     private readonly Dictionary<ushort, Action<ReadOnlyMemory<byte>>> _controls = [];
+    private readonly Dictionary<ushort, Action<LinkFrame, byte, ReadOnlyMemory<byte>>> _parcels = []; // by machine: parcels that come with bulk
     private readonly Action<int, string> _refused;
     private ImmutableArray<LinkPathStatus> _paths;
     private readonly string[] _outOfService; // by path: why it carries nothing; empty when in service
@@ -118,6 +119,27 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
         _endpoint.TrySend(path, isBulk ? LinkClass.Bulk : LinkClass.Log, channel, payload, default, mayTrail) == SendResult.Taken;
 
     /// <inheritdoc/>
+    public bool TrySendBulk(int path, ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body) =>
+        IsInService(path) && _endpoint.TrySend(path, LinkClass.Bulk, channel, head, body) == SendResult.Taken;
+
+    /// <inheritdoc/>
+    public int BulkPath
+    {
+        get
+        {
+            for (int path = 0; path < _endpoint.PathCount; path++)
+                if (IsInService(path) && _endpoint.Status(path).State != LinkPathState.Down) return path;
+            return -1;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void RegisterParcels(ushort channel, Action<LinkFrame, byte, ReadOnlyMemory<byte>> receive)
+    {
+        lock (_lock) _parcels[channel] = receive;
+    }
+
+    /// <inheritdoc/>
     public void FlushLog() => _endpoint.FlushTrailing(LinkClass.Log);
 
     /// <inheritdoc/>
@@ -156,6 +178,7 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
 
         IActorRef? coordinator;
         bool isWanted;
+        if (frame.LinkClass == LinkClass.Bulk && TryDeliverParcel(frame)) return;
         lock (_lock) isWanted = _machines.TryGetValue(frame.Channel, out coordinator) && (frame.LinkClass == LinkClass.Bulk || _copies[frame.Channel].TryTake(frame.Payload.Span));
         if (!isWanted)
         {
@@ -170,11 +193,34 @@ public sealed class LinkHub : ILinkSink, IPeerLink, IDisposable
         }
         catch (StateFormatException e)
         {
-            // The frame's checksum was right, so the peer speaks another dialect; it says hello again and again.
-            Interlocked.Increment(ref _malformed);
-            frame.Dispose();
-            TellOnceAMinute(frame.PathIndex, $"What {_peerName} sends is not understood: {e.Message}");
+            NotUnderstood(frame, e);
         }
+    }
+
+    // True: the frame was a parcel, and is its receiver's or dropped.
+    private bool TryDeliverParcel(LinkFrame frame)
+    {
+        Action<LinkFrame, byte, ReadOnlyMemory<byte>>? receive;
+        lock (_lock) _parcels.TryGetValue(frame.Channel, out receive);
+        try
+        {
+            if (receive is null || !LinkCodec.TryFindParcel(frame.Payload, out byte kind, out ReadOnlyMemory<byte> content)) return false;
+            receive(frame, kind, content);
+        }
+        catch (StateFormatException e)
+        {
+            NotUnderstood(frame, e);
+        }
+
+        return true;
+    }
+
+    // The frame's checksum was right, so the peer speaks another dialect; it says hello again and again.
+    private void NotUnderstood(LinkFrame frame, StateFormatException e)
+    {
+        Interlocked.Increment(ref _malformed);
+        frame.Dispose();
+        TellOnceAMinute(frame.PathIndex, $"What {_peerName} sends is not understood: {e.Message}");
     }
 
     private void TellOnceAMinute(int path, string reason)

@@ -1,5 +1,6 @@
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine;
+using ActorFT.Network.Links;
 using Akka.Actor;
 
 namespace ActorFT.Cluster.Machines;
@@ -56,6 +57,15 @@ public interface IPeerLink
 
     /// <summary>Sends a message of the control class without waiting: on the first path that takes it, or on every path. False: none took it.</summary>
     bool TrySendControl(ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool onEveryPath);
+
+    /// <summary>The path that bulk goes on; negative while none is up.</summary>
+    int BulkPath { get; }
+
+    /// <summary>Sends a message of the bulk class in two parts without waiting; false when the path did not take it.</summary>
+    bool TrySendBulk(int path, ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body);
+
+    /// <summary>Gives a machine's parcels that come with bulk to a receiver from now on, on the link's threads: past the coordinator. The receiver disposes the frame.</summary>
+    void RegisterParcels(ushort channel, Action<LinkFrame, byte, ReadOnlyMemory<byte>> receive);
 
     /// <summary>Completes when bulk would be taken again, or the path is gone.</summary>
     Task WaitForBulkRoomAsync(int path);

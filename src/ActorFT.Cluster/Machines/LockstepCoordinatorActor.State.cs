@@ -96,7 +96,6 @@ public sealed partial class LockstepCoordinatorActor
             _outgoingEnds.Dequeue();
         }
 
-        if (!SendParcels()) return;
         if (_outgoing is not { } outgoing || _isInRound || _machine is not { } machine) return;
         ulong sentBefore = outgoing.NextSequence;
         if (!TrySendMore(outgoing, machine) && outgoing.NextSequence != sentBefore) Feed(new StateMoved(Now, outgoing.Stream));

@@ -4,6 +4,7 @@ using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Status;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine;
+using ActorFT.Network.Links;
 using ActorFT.Network.Tap;
 using Akka.Actor;
 
@@ -58,7 +59,9 @@ public sealed class MachineActor : UntypedActor
         for (int i = definition.VcpuCount - 1; i >= 0; i--)
             next = Context.Watch(Context.ActorOf(VcpuActor.Props(i, next, _parts.Meters[i]).WithDispatcher(thread), VcpuName(i)));
         _parts.FirstVcpu = next;
-        _parts.Disks = [.. definition.Disks.Select((disk, i) => Context.Watch(Context.ActorOf(DiskActor.Props(_resources.Disks[i] with { Faults = _options.Faults }, _coordinator), DiskActor.NamePrefix + disk.Name)))];
+        _parts.Disks = [.. definition.Disks.Select((disk, i) => Context.Watch(Context.ActorOf(DiskActor.Props(_resources.Disks[i] with { Faults = _options.Faults }, _coordinator,
+            new DiskLink(_options.Link, _options.Channel, _options.Identity.Self.Incarnation)), DiskActor.NamePrefix + disk.Name)))];
+        _options.Link.RegisterParcels(_options.Channel, OnParcel(_parts.Disks));
         _parts.Nics = [.. definition.Nics.Select((nic, i) => Context.Watch(Context.ActorOf(
             NicActor.Props(NicOptions(nic.Name, i), _coordinator), NicActor.NamePrefix + nic.Name)))];
         _options.Link.RegisterControl(_options.Channel, OnPeerNic(_parts.NicPorts));
@@ -84,6 +87,19 @@ public sealed class MachineActor : UntypedActor
     private static Action<ReadOnlyMemory<byte>> OnPeerNic(IReadOnlyList<NicPort> ports) => message =>
     {
         if (NicWire.TryReadHeader(message.Span, out _, out int index, out _) && index < ports.Count) ports[index].OnPeerMessage(message);
+    };
+
+    // On a link thread. A disk bounds what it asks for by itself, so its parcels take no credit from others': those of a disk that has ended least of all.
+    private static Action<LinkFrame, byte, ReadOnlyMemory<byte>> OnParcel(IReadOnlyList<IActorRef> disks) => (frame, kind, content) =>
+    {
+        if (kind != MirrorParcels.Kind || content.Length < MirrorParcels.HeaderBytes || content.Span[0] >= disks.Count)
+        {
+            frame.Dispose();
+            return;
+        }
+
+        frame.ReturnCredit();
+        disks[content.Span[0]].Tell(new DiskProtocol.MirrorFrame(frame, content), ActorRefs.NoSender);
     };
 
     private sealed class NicLink(IPeerLink link, ushort channel) : INicPeerLink

@@ -94,6 +94,33 @@ public static class LinkCodec
         return new LinkEnvelope(incarnation, sequence, message);
     }
 
+    /// <summary>Appends what comes before the content of an envelope with a parcel: together they are the envelope.</summary>
+    public static void EncodeParcelHead(StateWriter writer, ulong incarnation, byte parcelKind, int contentBytes)
+    {
+        InvariantViolatedException.Require(contentBytes <= StateBatch.MaxContentBytes, "A parcel holds at most 32 MiB.");
+        writer.U8((byte)Kind.Parcel);
+        writer.U64(incarnation);
+        writer.Varint(0);
+        writer.U8(parcelKind);
+        writer.Varint((ulong)contentBytes);
+    }
+
+    /// <summary>Finds the content of an envelope with a parcel where it lies. False: the envelope holds something else.</summary>
+    /// <exception cref="StateFormatException">Not a message of this build.</exception>
+    public static bool TryFindParcel(ReadOnlyMemory<byte> bytes, out byte parcelKind, out ReadOnlyMemory<byte> content)
+    {
+        (parcelKind, content) = (0, default);
+        if (bytes.Length == 0 || (Kind)bytes.Span[0] != Kind.Parcel) return false;
+        var reader = new StateReader(bytes.Span[1..]);
+        reader.U64();
+        reader.Varint(ulong.MaxValue, "sequence number");
+        parcelKind = reader.U8();
+        int length = reader.VarintInt(StateBatch.MaxContentBytes, "parcel length");
+        content = bytes.Slice(bytes.Length - reader.Remaining, reader.Raw(length).Length);
+        reader.End();
+        return true;
+    }
+
     /// <summary>
     /// Reads an envelope's number without the rest. False: bytes that are no envelope, and messages whose copies are not equal in effect: a hello
     /// is an answer to its own path, bulk state counts for itself.

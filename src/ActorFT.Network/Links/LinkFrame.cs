@@ -12,7 +12,7 @@ public sealed class LinkFrame : IDisposable
     private readonly Action<int>? _returnCredit;
     private readonly byte[] _buffer;
     private readonly bool _isPooled;
-    private int _isDisposed;
+    private int _isDisposed, _isCreditReturned;
 
     internal LinkFrame(
         int pathIndex, LinkClass linkClass, ushort channel, byte[] buffer, ReadOnlyMemory<byte> payload, bool isPooled, Action<int>? returnCredit)
@@ -43,6 +43,12 @@ public sealed class LinkFrame : IDisposable
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
         if (_isPooled) ArrayPool<byte>.Shared.Return(_buffer);
-        _returnCredit?.Invoke(Payload.Length);
+        ReturnCredit();
+    }
+
+    /// <summary>Its bytes count against the connection's credit no more, before it is disposed: for whoever bounds by itself what it is sent.</summary>
+    public void ReturnCredit()
+    {
+        if (Interlocked.Exchange(ref _isCreditReturned, 1) == 0) _returnCredit?.Invoke(Payload.Length);
     }
 }

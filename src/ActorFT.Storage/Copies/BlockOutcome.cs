@@ -12,6 +12,11 @@ namespace ActorFT.Storage.Copies;
 /// <param name="LatencyMs">From submission to end.</param>
 public sealed record BlockOutcome(BlockCompleted Completed, CopyFaultKind? Fault, string Detail, IReadOnlyList<long> BadBlocks, FlushTicket? Ticket, double LatencyMs);
 
+/// <summary>One of several writes that are a request together.</summary>
+/// <param name="OffsetBytes">Where.</param>
+/// <param name="Data">What.</param>
+public readonly record struct CopyWrite(ulong OffsetBytes, ReadOnlyMemory<byte> Data);
+
 /// <summary>A request has not ended within the deadline. Whether that is a fault is the supervisor's to say.</summary>
 /// <param name="Request">The request.</param>
 /// <param name="AgeMs">Since it was submitted.</param>

@@ -10,9 +10,10 @@ namespace ActorFT.Storage.Copies;
 /// </summary>
 public sealed class DiskCopyWorker : IAsyncDisposable
 {
-    private sealed class Job(BlockRequested request, long submittedAt)
+    private sealed class Job(BlockRequested request, long submittedAt, IReadOnlyList<CopyWrite>? writes = null)
     {
         internal RequestOrder.Item Item { get; } = new(request);
+        internal IReadOnlyList<CopyWrite>? Writes { get; } = writes;
         internal long SubmittedAt { get; } = submittedAt;
         internal bool IsStallReported { get; set; }
         internal TaskCompletionSource<BlockOutcome> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -67,11 +68,26 @@ public sealed class DiskCopyWorker : IAsyncDisposable
     {
         var job = new Job(request, _options.Time.GetTimestamp());
         completion = job.Completion.Task;
-        if (Refuse(request) is { } refusal)
-        {
-            End(job, refusal.Status, default, CopyFaultKind.BadRequest, refusal.Reason);
-            return true;
-        }
+        if (Refuse(request) is not { } refusal) return TryAdd(job);
+        End(job, refusal.Status, default, CopyFaultKind.BadRequest, refusal.Reason);
+        return true;
+    }
+
+    /// <summary>Submits writes that are one request, with the place of what lies from the first to the last of them.</summary>
+    /// <param name="diskIndex">Which disk of the machine it is.</param>
+    /// <param name="requestId">The request's id.</param>
+    /// <param name="writes">At least one, whole sectors inside the disk, by rising offset.</param>
+    /// <param name="completion">Ends when all have been made, or one failed.</param>
+    public bool TrySubmitWrites(int diskIndex, ulong requestId, IReadOnlyList<CopyWrite> writes, out Task<BlockOutcome> completion)
+    {
+        ulong from = writes[0].OffsetBytes, end = writes[^1].OffsetBytes + (ulong)writes[^1].Data.Length;
+        var job = new Job(new BlockRequested(diskIndex, requestId, BlockOperation.Write, from, end - from, default), _options.Time.GetTimestamp(), writes);
+        completion = job.Completion.Task;
+        return TryAdd(job);
+    }
+
+    private bool TryAdd(Job job)
+    {
         lock (_gate)
         {
             if (_isStopping || _jobs.Count >= _options.QueueLimit) return false;
@@ -172,7 +188,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
             byte[] data = [];
             Carry(job, () =>
             {
-                data = new byte[(int)job.Item.Request.LengthBytes];
+                data = GC.AllocateUninitializedArray<byte>((int)job.Item.Request.LengthBytes);
                 Copy.Read((long)job.Item.Request.OffsetBytes, data);
                 Interlocked.Increment(ref _reads);
                 Interlocked.Add(ref _bytesRead, data.Length);
@@ -187,7 +203,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
             while (TakeJob(_order.StartMutation) is { } job)
             {
                 if (job.Item.Request.Operation == BlockOperation.Flush) BeginFlush(job);
-                else Carry(job, () => Mutate(job.Item.Request), () => default);
+                else Carry(job, () => Mutate(job), () => default);
             }
         }
         finally
@@ -200,19 +216,23 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         }
     }
 
-    private void Mutate(BlockRequested request)
+    private void Mutate(Job job)
     {
-        if (request.Operation == BlockOperation.Write)
-        {
-            Copy.Write((long)request.OffsetBytes, request.Data.Span);
-            Interlocked.Increment(ref _writes);
-            Interlocked.Add(ref _bytesWritten, request.Data.Length);
-        }
+        BlockRequested request = job.Item.Request;
+        if (job.Writes is { } writes) foreach (CopyWrite write in writes) Write(write.OffsetBytes, write.Data);
+        else if (request.Operation == BlockOperation.Write) Write(request.OffsetBytes, request.Data);
         else
         {
             Copy.WriteZeroes((long)request.OffsetBytes, (long)request.LengthBytes);
             Interlocked.Increment(ref _zeroings);
         }
+    }
+
+    private void Write(ulong offsetBytes, ReadOnlyMemory<byte> data)
+    {
+        Copy.Write((long)offsetBytes, data.Span);
+        Interlocked.Increment(ref _writes);
+        Interlocked.Add(ref _bytesWritten, data.Length);
     }
 
     // Every mutation submitted before has ended; none submitted after has begun: the seal is exact.

@@ -47,7 +47,7 @@ public sealed class ResyncPlan
     private readonly ulong[] _readableFrom;
     private readonly List<int> _newlyDone = [];
     private readonly Queue<(long AtMs, long Bytes)> _recent = new();
-    private long _pendingBytes;
+    private long _pendingBytes, _busyBytes, _recentBytes;
     private int _cursor;
     private int _busy;
     private int _pending;
@@ -77,6 +77,9 @@ public sealed class ResyncPlan
     /// <summary>Regions under way.</summary>
     public int BusyRegions => _busy;
 
+    /// <summary>Bytes of those.</summary>
+    public long BusyBytes => _busyBytes;
+
     /// <summary>Bytes done so far.</summary>
     public long DoneBytes { get; private set; }
 
@@ -92,6 +95,7 @@ public sealed class ResyncPlan
         _pending--;
         _pendingBytes -= _geometry.RegionLength(region);
         _busy++;
+        _busyBytes += _geometry.RegionLength(region);
         return new RegionRequest(region, _lastTargetWrite[region]);
     }
 
@@ -125,10 +129,12 @@ public sealed class ResyncPlan
             return false;
         }
         _steps[region] = Step.Done;
-        _busy--;
+        Release(region);
         DoneBytes += _geometry.RegionLength(region);
         _newlyDone.Add(region);
         _recent.Enqueue((nowMs, _geometry.RegionLength(region)));
+        _recentBytes += _geometry.RegionLength(region);
+        ForgetRecent(nowMs);
         return true;
     }
 
@@ -136,7 +142,7 @@ public sealed class ResyncPlan
     public void Abandon(int region)
     {
         if (_steps[region] is not (Step.Copying or Step.Applying)) throw new InvalidOperationException($"Region {region} is not under way.");
-        _busy--;
+        Release(region);
         MakePending(region);
     }
 
@@ -182,12 +188,25 @@ public sealed class ResyncPlan
     /// <summary>How far it is.</summary>
     public MirrorProgress Progress(long nowMs)
     {
-        while (_recent.Count > 0 && _recent.Peek().AtMs <= nowMs - RateWindowMs) _recent.Dequeue();
-        long left = _pendingBytes;
-        for (int region = 0; _busy > 0 && region < _steps.Length; region++) if (_steps[region] is Step.Copying or Step.Applying) left += _geometry.RegionLength(region);
-        long rate = 0;
-        if (_recent.Count > 0) rate = _recent.Sum(r => r.Bytes) * 1000 / Math.Max(1000, nowMs - _recent.Peek().AtMs);
+        ForgetRecent(nowMs);
+        long left = _pendingBytes + _busyBytes, rate = 0;
+        if (_recent.Count > 0) rate = _recentBytes * 1000 / Math.Max(1000, nowMs - _recent.Peek().AtMs);
         return new MirrorProgress(DoneBytes, DoneBytes + left, rate, left == 0 ? 0 : rate == 0 ? null : left * 1000 / rate);
+    }
+
+    private void ForgetRecent(long nowMs)
+    {
+        while (_recent.TryPeek(out (long AtMs, long Bytes) oldest) && oldest.AtMs <= nowMs - RateWindowMs)
+        {
+            _recentBytes -= oldest.Bytes;
+            _recent.Dequeue();
+        }
+    }
+
+    private void Release(int region)
+    {
+        _busy--;
+        _busyBytes -= _geometry.RegionLength(region);
     }
 
     private void MakePending(int region)

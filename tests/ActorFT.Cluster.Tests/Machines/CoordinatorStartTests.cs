@@ -6,6 +6,7 @@ using ActorFT.Lockstep.Protocol;
 using ActorFT.Lockstep.Terms;
 using ActorFT.Machine;
 using ActorFT.Storage.Mirror.Live;
+using ActorFT.Network.Links;
 using Akka.Actor;
 using Xunit;
 
@@ -85,6 +86,14 @@ public sealed class CoordinatorStartTests : ActorSpec
         }
 
         public bool TrySendControl(ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, bool onEveryPath) => false;
+
+        public int BulkPath => -1;
+
+        public bool TrySendBulk(int path, ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body) => false;
+
+        public void RegisterParcels(ushort channel, Action<LinkFrame, byte, ReadOnlyMemory<byte>> receive)
+        {
+        }
 
         public Task WaitForBulkRoomAsync(int path) => Task.CompletedTask;
     }

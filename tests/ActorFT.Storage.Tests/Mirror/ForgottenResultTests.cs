@@ -89,16 +89,16 @@ public class ForgottenResultTests
     {
         StateWriter writer = new();
         MirrorCodec.Write(writer, 7, 1, message);
-        _mirror.Received(writer.Written);
+        _mirror.Received(writer.WrittenMemory);
     }
 
     private sealed class Host : MirrorHostBase
     {
         internal List<ResultTold> Told { get; } = [];
 
-        public override void Send(ReadOnlyMemory<byte> message)
+        public override void Send(ReadOnlySpan<byte> message, bool isRegion)
         {
-            if (MirrorCodec.Read(message.Span).Item3 is ResultTold told) Told.Add(told);
+            if (MirrorCodec.Read(message.ToArray()).Item3 is ResultTold told) Told.Add(told);
         }
     }
 }

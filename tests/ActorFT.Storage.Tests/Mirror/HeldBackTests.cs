@@ -218,13 +218,13 @@ public class HeldBackTests
     {
         StateWriter writer = new();
         MirrorCodec.Write(writer, 7, 1, message);
-        _mirror.Received(writer.Written);
+        _mirror.Received(writer.WrittenMemory);
     }
 
     private sealed class Host : MirrorHostBase
     {
         internal List<MirrorMessage> Told { get; } = [];
 
-        public override void Send(ReadOnlyMemory<byte> message) => Told.Add(MirrorCodec.Read(message.Span).Item3);
+        public override void Send(ReadOnlySpan<byte> message, bool isRegion) => Told.Add(MirrorCodec.Read(message.ToArray()).Item3);
     }
 }

@@ -80,7 +80,7 @@ internal sealed partial class LiveMirrorSimulation
             TakeStock();
             Copy = null;
             _open.Clear();
-            _queue.Clear();
+            ForgetQueue();
             _flushing.Clear();
             (_isWorking, _isIsolated, _recordBusyUntilMs, _stalledUntilMs) = (false, false, 0, 0);
         }
@@ -132,9 +132,10 @@ internal sealed partial class LiveMirrorSimulation
             Mirror.Request(request);
         }
 
-        private sealed record Operation(BlockRequested Request, Action<BlockOutcome> Ended, DiskCopy? Copy);
+        private sealed record Operation(BlockRequested Request, Action<BlockOutcome> Ended, DiskCopy? Copy, IReadOnlyList<CopyWrite>? Writes = null);
 
-        private readonly Queue<Operation> _queue = new();  // not begun: a worker does them one after the other
+        private readonly Dictionary<RequestOrder.Item, Operation> _queue = [];  // not begun: a worker does them one after the other, in its order
+        private RequestOrder _order = new();
         private readonly List<Operation> _flushing = [];   // begun, waits for the device while later ones go on
         private bool _isWorking;
         private long _stalledUntilMs, _flushBusyUntilMs;
@@ -146,15 +147,27 @@ internal sealed partial class LiveMirrorSimulation
             _world.After(milliseconds, () => { if (power == _powerOns && IsOn) action(); });
         }
 
-        void IMirrorHost.Submit(BlockRequested request, Action<BlockOutcome> ended)
+        void IMirrorHost.Submit(BlockRequested request, Action<BlockOutcome> ended) => Take(new Operation(request, ended, Copy));
+
+        void IMirrorHost.SubmitWrites(ulong requestId, IReadOnlyList<CopyWrite> writes, Action<BlockOutcome> ended) =>
+            Take(new Operation(new BlockRequested(0, requestId, BlockOperation.Write, writes[0].OffsetBytes, writes[^1].OffsetBytes + (ulong)writes[^1].Data.Length - writes[0].OffsetBytes, default), ended, Copy, writes));
+
+        private void Take(Operation operation)
         {
-            Operation operation = new(request, ended, Copy);
             if (Copy is null) AfterIfOn(0, () => Fail(operation, CopyFaultKind.Failed));
             else
             {
-                _queue.Enqueue(operation);
+                RequestOrder.Item item = new(operation.Request);
+                _order.Add(item);
+                _queue[item] = operation;
                 Work();
             }
+        }
+
+        private void ForgetQueue()
+        {
+            _queue.Clear();
+            _order = new RequestOrder();
         }
 
         private static void Fail(Operation operation, CopyFaultKind kind, string detail = "the copy takes no requests", IReadOnlyList<long>? bad = null) =>
@@ -169,7 +182,10 @@ internal sealed partial class LiveMirrorSimulation
             {
                 if (copy != Copy) return; // given up meanwhile
                 _isWorking = false;
-                Operation operation = _queue.Dequeue();
+                RequestOrder.Item item = (_world._random.Next(2) == 0 ? _order.StartRead() ?? _order.StartMutation() : _order.StartMutation() ?? _order.StartRead())!;
+                _queue.Remove(item, out Operation? next);
+                _order.Finish(item);
+                Operation operation = next!;
                 Carry(operation, operation.Copy!);
                 Work();
             });
@@ -186,6 +202,9 @@ internal sealed partial class LiveMirrorSimulation
                     case BlockOperation.Read:
                         data = new byte[request.LengthBytes];
                         copy.Read((long)request.OffsetBytes, data);
+                        break;
+                    case BlockOperation.Write when operation.Writes is { } writes:
+                        foreach (CopyWrite write in writes) copy.Write((long)write.OffsetBytes, write.Data.Span);
                         break;
                     case BlockOperation.Write: copy.Write((long)request.OffsetBytes, request.Data.Span); break;
                     case BlockOperation.WriteZeroes: copy.WriteZeroes((long)request.OffsetBytes, (long)request.LengthBytes); break;
@@ -227,9 +246,9 @@ internal sealed partial class LiveMirrorSimulation
         // What was in memory is gone; the files are as they are, and the next opening recovers. Everything under way ends.
         private void GiveUp()
         {
-            Operation[] left = [.. _flushing, .. _queue];
+            Operation[] left = [.. _flushing, .. _queue.Values.OrderBy(o => o.Request.RequestId)];
             _flushing.Clear();
-            _queue.Clear();
+            ForgetQueue();
             (_isWorking, _stalledUntilMs) = (false, 0);
             TakeStock();
             Copy = null;
@@ -345,7 +364,9 @@ internal sealed partial class LiveMirrorSimulation
             });
         }
 
-        void IMirrorHost.Send(ReadOnlyMemory<byte> message)
+        void IMirrorHost.Send(ReadOnlySpan<byte> message, bool isRegion) => SendCopy(message.ToArray());
+
+        private void SendCopy(byte[] message)
         {
             Side other = _world._sides[1 - Index];
             int power = other._powerOns;
@@ -354,8 +375,8 @@ internal sealed partial class LiveMirrorSimulation
             _world.After(1 + _world._random.Next(8), () =>
             {
                 if (power != other._powerOns || !other.IsOn) return;
-                if (_world.Trace is not null) _world.Say($"side {other.Index} gets {Brief(MirrorCodec.Read(message.Span).Message)}");
-                other.Mirror.Received(message.Span);
+                if (_world.Trace is not null) _world.Say($"side {other.Index} gets {Brief(MirrorCodec.Read(message).Message)}");
+                other.Mirror.Received(message);
             });
         }
 

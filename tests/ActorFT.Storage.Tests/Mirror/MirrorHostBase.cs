@@ -30,7 +30,9 @@ internal abstract class MirrorHostBase : IMirrorHost
 
     public void Complete(BlockCompleted completion, BlockOperation operation) => Ended.Add((completion.RequestId, completion.Status));
 
-    public virtual void Send(ReadOnlyMemory<byte> message) => throw new NotSupportedException();
+    public void SubmitWrites(ulong requestId, IReadOnlyList<CopyWrite> writes, Action<BlockOutcome> ended) => throw new NotSupportedException();
+
+    public virtual void Send(ReadOnlySpan<byte> message, bool isRegion) => throw new NotSupportedException();
 
     public virtual void OnCopyFailed(CopyFaultKind kind, string detail) => throw new NotSupportedException();
 

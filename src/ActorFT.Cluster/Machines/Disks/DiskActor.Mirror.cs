@@ -15,18 +15,22 @@ public sealed partial class DiskActor : IMirrorHost
 
     void IMirrorHost.Submit(BlockRequested request, Action<BlockOutcome> ended)
     {
-        if (_worker is not { } worker || !worker.TrySubmit(request, out Task<BlockOutcome> completion))
-        {
-            Later(() => ended(Refused(request, "the copy takes no requests")));
-            return;
-        }
-
-        completion.ContinueWith(done => Later(() => ended(done.IsCompletedSuccessfully ? done.Result
-            : Refused(request, done.Exception?.GetBaseException().Message ?? "cancelled"))), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        if (_worker is { } worker && worker.TrySubmit(request, out Task<BlockOutcome> completion)) TellEnd(request.RequestId, completion, ended);
+        else Later(() => ended(Refused(request.RequestId, "the copy takes no requests")));
     }
 
-    private static BlockOutcome Refused(BlockRequested request, string why) =>
-        new(new BlockCompleted(request.DiskIndex, request.RequestId, BlockStatus.IoError, default), CopyFaultKind.Failed, why, [], null, 0);
+    void IMirrorHost.SubmitWrites(ulong requestId, IReadOnlyList<CopyWrite> writes, Action<BlockOutcome> ended)
+    {
+        if (_worker is { } worker && worker.TrySubmitWrites(_options.Index, requestId, writes, out Task<BlockOutcome> completion)) TellEnd(requestId, completion, ended);
+        else Later(() => ended(Refused(requestId, "the copy takes no requests")));
+    }
+
+    private void TellEnd(ulong requestId, Task<BlockOutcome> completion, Action<BlockOutcome> ended) =>
+        completion.ContinueWith(done => Later(() => ended(done.IsCompletedSuccessfully ? done.Result
+            : Refused(requestId, done.Exception?.GetBaseException().Message ?? "cancelled"))), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+    private BlockOutcome Refused(ulong requestId, string why) =>
+        new(new BlockCompleted(_options.Index, requestId, BlockStatus.IoError, default), CopyFaultKind.Failed, why, [], null, 0);
 
     void IMirrorHost.Check(int region, Action<BlockCheck[]?> ended)
     {
@@ -107,7 +111,11 @@ public sealed partial class DiskActor : IMirrorHost
         foreach (PendingRecord pending in _pendingRecords.ToArray()) Later(() => EndRecord(pending, false));
     }
 
-    void IMirrorHost.Send(ReadOnlyMemory<byte> message) => _coordinator.Tell(new DiskProtocol.MirrorBytes(_options.Index, message), _self);
+    void IMirrorHost.Send(ReadOnlySpan<byte> message, bool isRegion)
+    {
+        if (isRegion || message.Length > MirrorParcels.SmallBytes) _outbox.Send(message, isRegion);
+        else _coordinator.Tell(new DiskProtocol.MirrorBytes(_options.Index, message.ToArray()), _self);
+    }
 
     void IMirrorHost.Complete(BlockCompleted completion, BlockOperation operation) =>
         _coordinator.Tell(new MachineProtocol.DiskCompleted(completion with { DiskIndex = _options.Index }, operation), _self);

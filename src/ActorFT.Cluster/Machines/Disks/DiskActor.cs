@@ -27,6 +27,8 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private readonly IActorRef _coordinator;
     private readonly DiskMirror _mirror;
     private readonly CopyHealth _health;
+    private readonly MirrorOutbox _outbox;
+    private readonly MirrorReassembly _incoming = new();
     private readonly List<InjectedFault> _injected = [];
     private readonly Queue<FaultInjectingBlockFile> _faultFiles = new(); // of copies given up too: a stall holds them until it is cleared
     private OpenedCopy? _opened;
@@ -49,16 +51,18 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private sealed record Stalled(DiskCopyWorker Worker, StallReport Report) : MachineProtocol.ILocalMessage;
 
     /// <summary>Creates it over a copy that was opened, which it owns.</summary>
-    public DiskActor(DiskActorOptions options, IActorRef coordinator)
+    public DiskActor(DiskActorOptions options, IActorRef coordinator, DiskLink link)
     {
         (_options, _coordinator, _term) = (options, coordinator, options.Term);
         _health = new CopyHealth(options.Policy);
         _self = Self;
+        IActorRef self = _self;
+        _outbox = new MirrorOutbox(link.Link, link.Channel, link.Incarnation, options.Index, () => self.Tell(DiskProtocol.MirrorRoom.Instance, ActorRefs.NoSender));
         _mirror = new DiskMirror(options.Settings.Name, options.Geometry, options.Mirror, this);
     }
 
     /// <summary>How to create one.</summary>
-    public static Props Props(DiskActorOptions options, IActorRef coordinator) => Akka.Actor.Props.Create(() => new DiskActor(options, coordinator));
+    public static Props Props(DiskActorOptions options, IActorRef coordinator, DiskLink link) => Akka.Actor.Props.Create(() => new DiskActor(options, coordinator, link));
 
     /// <inheritdoc/>
     public ITimerScheduler Timers { get; set; } = null!;
@@ -101,10 +105,18 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
                 _mirror.Tick(NowMs);
                 TellProgress();
                 break;
-            case DiskProtocol.MirrorBytes bytes: _mirror.Received(bytes.Bytes.Span); break;
+            case DiskProtocol.MirrorBytes bytes: _mirror.Received(bytes.Bytes); break;
+            case DiskProtocol.MirrorFrame frame:
+                if (_incoming.Add(frame.Content) is { } whole) _mirror.Received(whole);
+                frame.Frame.Dispose();
+                break;
+            case DiskProtocol.MirrorRoom: _outbox.RoomCame(); break;
             case DiskProtocol.Reset: _mirror.Reset(); break;
             case DiskProtocol.Prepare prepare: Prepare(prepare.Stream); break;
-            case DiskProtocol.PeerIn peer: _mirror.PeerIn(peer.Stream.Term, peer.Stream.Number, peer.IsSource); break;
+            case DiskProtocol.PeerIn peer:
+                _incoming.Clear();
+                _mirror.PeerIn(peer.Stream.Term, peer.Stream.Number, peer.IsSource);
+                break;
             case DiskProtocol.MarkBase: _mirror.MarkBase(); break;
             case DiskProtocol.Leads leads: _mirror.Leads(leads.IsLeading); break;
             case DiskProtocol.PeerGone: _mirror.PeerGone(); break;
@@ -257,12 +269,19 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     /// <inheritdoc/>
     protected override void PostStop()
     {
+        _outbox.Dispose();
         // In order if the device lets it; else the next opening recovers.
         if (_worker is null) return;
         DiskCopyWorker worker = _worker;
         Task.Run(async () => await worker.DisposeAsync().ConfigureAwait(false)).Wait(s_closeLimit);
     }
 }
+
+/// <summary>Where a disk's actor sends what goes with bulk.</summary>
+/// <param name="Link">The FT link.</param>
+/// <param name="Channel">The machine's number on it.</param>
+/// <param name="Incarnation">This server's run.</param>
+public sealed record DiskLink(IPeerLink Link, ushort Channel, ulong Incarnation);
 
 /// <summary>What a disk's actor works with.</summary>
 public sealed record DiskActorOptions

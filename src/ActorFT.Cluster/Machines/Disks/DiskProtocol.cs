@@ -1,4 +1,5 @@
 using ActorFT.Lockstep.Protocol;
+using ActorFT.Network.Links;
 using ActorFT.Storage.Mirror.Live;
 
 namespace ActorFT.Cluster.Machines.Disks;
@@ -33,7 +34,16 @@ public static class DiskProtocol
     /// <summary>The copy carries the term, or is not current.</summary>
     public sealed record TermMarked(ulong Term, int Disk) : MachineProtocol.ILocalMessage;
 
-    /// <summary>A message between the two mirrors: to be sent, or come in.</summary>
+    /// <summary>To a disk: a parcel of the other mirror came with bulk, past the coordinator. Whoever takes it disposes the frame.</summary>
+    internal sealed record MirrorFrame(LinkFrame Frame, ReadOnlyMemory<byte> Content) : MachineProtocol.ILocalMessage;
+
+    /// <summary>To a disk: there may be room for what it has to send.</summary>
+    internal sealed record MirrorRoom : MachineProtocol.ILocalMessage
+    {
+        internal static readonly MirrorRoom Instance = new();
+    }
+
+    /// <summary>A small message between the two mirrors: to be sent, or come in.</summary>
     public sealed record MirrorBytes(int Disk, ReadOnlyMemory<byte> Bytes) : MachineProtocol.ILocalMessage;
 
     /// <summary>How a disk's two copies stand.</summary>

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Numerics;
 using ActorFT.Cluster.Machines.Disks;
 using ActorFT.Cluster.Messages;
 using ActorFT.Lockstep.Messages;
@@ -21,7 +19,7 @@ public sealed partial class LockstepCoordinatorActor
         internal string Reason { get; set; } = "";
         internal double Progress { get; set; } = -1;
         internal bool IsStale { get; set; } // durably: this server's mark says that it does not boot from its disks
-        internal Reassembly Incoming { get; } = new();
+        internal MirrorReassembly Incoming { get; } = new();
     }
 
     private DiskStanding[] _disks = [];
@@ -180,123 +178,22 @@ public sealed partial class LockstepCoordinatorActor
 
     private static string Words(CopyUse use) => use switch { CopyUse.Out => "out of service", CopyUse.Rebuilding => "being made equal", _ => "whole" };
 
-    // Mirrors' messages: parcels of at most FragmentBytes, small ones with the log on every path, large ones with bulk on one.
-
-    private const byte MirrorParcel = 1;
-    private const int FragmentHeaderBytes = 9, FragmentBytes = 1 << 20, SmallBytes = 4096;
-    private const long MaxQueuedParcelBytes = 64 << 20;
-
-    private readonly Queue<byte[]> _outgoingParcels = new();
-    private long _outgoingParcelBytes;
     private uint _mirrorNumber;
 
+    // The mirrors' small messages go with the log, on every path; large ones the disks' actors send themselves.
     private void SendMirrorBytes(DiskProtocol.MirrorBytes message)
     {
-        if (_outgoingParcelBytes > MaxQueuedParcelBytes) return; // asked again
-        int count = Math.Max(1, (message.Bytes.Length + FragmentBytes - 1) / FragmentBytes);
-        _mirrorNumber++;
-        for (int i = 0; i < count; i++)
-        {
-            ReadOnlySpan<byte> part = message.Bytes.Span[(i * FragmentBytes)..Math.Min(message.Bytes.Length, (i + 1) * FragmentBytes)];
-            byte[] content = new byte[FragmentHeaderBytes + part.Length];
-            content[0] = (byte)message.Disk;
-            BinaryPrimitives.WriteUInt32LittleEndian(content.AsSpan(1), _mirrorNumber);
-            BinaryPrimitives.WriteUInt16LittleEndian(content.AsSpan(5), (ushort)i);
-            BinaryPrimitives.WriteUInt16LittleEndian(content.AsSpan(7), (ushort)count);
-            part.CopyTo(content.AsSpan(FragmentHeaderBytes));
-            _encoded.Clear();
-            LinkCodec.Encode(_encoded, new LinkEnvelope(_options.Identity.Self.Incarnation, 0, new Parcel(MirrorParcel, content)));
-            if (message.Bytes.Length <= SmallBytes)
-            {
-                for (int path = 0; path < _options.Link.PathCount; path++) SendLog(path);
-                continue;
-            }
-
-            _outgoingParcels.Enqueue(_encoded.Written.ToArray());
-            _outgoingParcelBytes += _encoded.Written.Length;
-        }
-
-        SendParcels();
-    }
-
-    /// <summary>False: there is no room for the rest now.</summary>
-    private bool SendParcels()
-    {
-        while (_outgoingParcels.TryPeek(out byte[]? frame))
-        {
-            if (_pathsUp == 0)
-            {
-                _outgoingParcelBytes = 0;
-                _outgoingParcels.Clear();
-                return true;
-            }
-
-            _encoded.Clear();
-            _encoded.Raw(frame);
-            if (!TrySendBulk(BitOperations.TrailingZeroCount(_pathsUp))) return false;
-            _outgoingParcels.Dequeue();
-            _outgoingParcelBytes -= frame.Length;
-        }
-
-        return true;
+        _encoded.Clear();
+        LinkCodec.EncodeParcelHead(_encoded, _options.Identity.Self.Incarnation, MirrorParcels.Kind, MirrorParcels.HeaderBytes + message.Bytes.Length);
+        MirrorParcels.WriteHeader(_encoded, (byte)message.Disk, ++_mirrorNumber & ~MirrorParcels.BulkNumbers, 0, 1);
+        _encoded.Raw(message.Bytes.Span);
+        for (int path = 0; path < _options.Link.PathCount; path++) SendLog(path);
     }
 
     private void OnParcel(Parcel parcel)
     {
-        if (parcel.Kind != MirrorParcel || parcel.Content.Length < FragmentHeaderBytes || parcel.Content.Span[0] >= _disks.Length) return;
+        if (parcel.Kind != MirrorParcels.Kind || parcel.Content.Length < MirrorParcels.HeaderBytes || parcel.Content.Span[0] >= _disks.Length) return;
         int disk = parcel.Content.Span[0];
         if (_disks[disk].Incoming.Add(parcel.Content) is { } whole) _parts.Disks[disk].Tell(new DiskProtocol.MirrorBytes(disk, whole), Self);
-    }
-
-    /// <summary>Puts a mirror's messages together again. Small ones come on every path: each is delivered once.</summary>
-    private sealed class Reassembly
-    {
-        private const int Remembered = 256, MaxUnfinished = 64;
-
-        private readonly Queue<uint> _order = new();
-        private readonly HashSet<uint> _delivered = [];
-        private readonly Dictionary<uint, ReadOnlyMemory<byte>?[]> _unfinished = [];
-
-        internal void Clear()
-        {
-            _unfinished.Clear();
-            _order.Clear();
-            _delivered.Clear();
-        }
-
-        internal ReadOnlyMemory<byte>? Add(ReadOnlyMemory<byte> fragment)
-        {
-            uint number = BinaryPrimitives.ReadUInt32LittleEndian(fragment.Span[1..]);
-            int index = BinaryPrimitives.ReadUInt16LittleEndian(fragment.Span[5..]), count = BinaryPrimitives.ReadUInt16LittleEndian(fragment.Span[7..]);
-            if (count == 0 || index >= count || _delivered.Contains(number)) return null;
-            ReadOnlyMemory<byte> part = fragment[FragmentHeaderBytes..];
-            if (count != 1)
-            {
-                if (!_unfinished.TryGetValue(number, out ReadOnlyMemory<byte>?[]? parts))
-                {
-                    if (_unfinished.Count >= MaxUnfinished) _unfinished.Remove(_unfinished.Keys.Min());
-                    _unfinished[number] = parts = new ReadOnlyMemory<byte>?[count];
-                }
-
-                if (parts.Length != count) return null;
-                parts[index] = part;
-                if (parts.Any(p => p is null)) return null;
-                _unfinished.Remove(number);
-                byte[] whole = new byte[parts.Sum(p => p!.Value.Length)];
-                int at = 0;
-                foreach (ReadOnlyMemory<byte>? piece in parts)
-                {
-                    piece!.Value.CopyTo(whole.AsMemory(at));
-                    at += piece.Value.Length;
-                }
-
-                part = whole;
-            }
-
-            _delivered.Add(number);
-            _order.Enqueue(number);
-            if (_order.Count > Remembered) _delivered.Remove(_order.Dequeue());
-            return part;
-        }
     }
 }

@@ -22,7 +22,7 @@ public sealed partial class DiskMirror
         if (!_isPeerIn) return;
         _writer.Clear();
         MirrorCodec.Write(_writer, _pairing.Term, _pairing.Number, message);
-        _host.Send(_writer.Written.ToArray());
+        _host.Send(_writer.Written, message is RegionWanted or RegionTold);
     }
 
     private void SayStands()
@@ -33,8 +33,8 @@ public sealed partial class DiskMirror
         Say(new RequestsEnded(0, [])); // this build tells what it ended: the peer may wait for that
     }
 
-    /// <summary>Bytes of the peer's mirror arrived.</summary>
-    public void Received(ReadOnlySpan<byte> bytes)
+    /// <summary>Bytes of the peer's mirror arrived; they are the caller's again when this returns.</summary>
+    public void Received(ReadOnlyMemory<byte> bytes)
     {
         MirrorMessage message;
         try

@@ -15,7 +15,6 @@ public sealed partial class DiskMirror
         internal long SinceMs { get; set; }
         internal ulong Position { get; init; } // when this copy was looked at
         internal bool IsAsked { get; set; }
-        internal int WritesLeft { get; set; }
         internal bool IsWriting { get; set; }
         internal int BadBlocks { get; set; } // bad here, by the own checksum, before
     }
@@ -24,6 +23,7 @@ public sealed partial class DiskMirror
     private readonly SortedSet<int> _unconfirmed = []; // regions equal since, and not flushed together since
     private readonly Dictionary<int, (ulong NotBefore, ulong[] Checksums)> _regionsWanted = []; // by the peer, and this replica is not there yet
     private readonly TokenBucket _resyncBucket;
+    private readonly ResyncWindow _window;
     private ResyncPlan? _plan;
     private ulong _fetchedThrough; // regions of the plan hold what the other had written up to here: this replica's reads must not see it before
     private long _inventoryAskedMs = long.MinValue / 2, _resyncNotBeforeMs;
@@ -31,7 +31,10 @@ public sealed partial class DiskMirror
     private ulong _internalId = InternalIds;
 
     // Requests of the mirror's own are beside the machine's: its ids never come so far.
-    private const ulong InternalIds = 1UL << 62;
+    private const ulong InternalIds = RequestOrder.MirrorIds;
+
+    // Of a region: the machine's own requests pass it.
+    private ulong NextBackgroundId() => RequestOrder.BackgroundIds | ++_internalId;
 
     /// <summary>Progress of what is being fetched; null when nothing is.</summary>
     public MirrorProgress? Resync => _plan is { IsComplete: false } plan ? plan.Progress(_nowMs) : null;
@@ -203,7 +206,7 @@ public sealed partial class DiskMirror
     private void Pump()
     {
         if (_plan is not { } plan || !CanPeerServe) return;
-        while (_transfers.Count < _settings.RegionsAtOnce && _nowMs >= _resyncNotBeforeMs && plan.TakeNext() is { } next)
+        while (plan.BusyBytes < _window.Bytes && _nowMs >= _resyncNotBeforeMs && plan.TakeNext() is { } next)
         {
             long waitMs = _resyncBucket.Take(_nowMs, _geometry.RegionLength(next.Region));
             if (waitMs > 0) _resyncNotBeforeMs = _nowMs + waitMs;
@@ -223,6 +226,7 @@ public sealed partial class DiskMirror
 
     private void GiveUp(Transfer transfer)
     {
+        _window.Missed();
         _transfers.Remove(transfer.Region);
         _plan?.Abandon(transfer.Region);
     }
@@ -251,7 +255,7 @@ public sealed partial class DiskMirror
         }
 
         int life = _life, copyLife = _copyLife;
-        _host.Submit(new BlockRequested(0, ++_internalId, BlockOperation.Read, (ulong)offset, (ulong)length, default), outcome =>
+        _host.Submit(new BlockRequested(0, NextBackgroundId(), BlockOperation.Read, (ulong)offset, (ulong)length, default), outcome =>
         {
             if (life != _life || copyLife != _copyLife) return;
             if (outcome.Fault is null)
@@ -297,7 +301,7 @@ public sealed partial class DiskMirror
             }
 
             ulong offset = (ulong)(first + i) * DiskGeometry.BlockBytes;
-            _host.Submit(new BlockRequested(0, ++_internalId, BlockOperation.Read, offset, (ulong)_geometry.BlockLength(first + i), default), outcome =>
+            _host.Submit(new BlockRequested(0, NextBackgroundId(), BlockOperation.Read, offset, (ulong)_geometry.BlockLength(first + i), default), outcome =>
             {
                 if (life != _life || copyLife != _copyLife) return;
                 if (outcome.Fault is not null) unsendable.Add(index);
@@ -335,46 +339,49 @@ public sealed partial class DiskMirror
         WriteRegion(told, transfer);
     }
 
-    // One write for each run of blocks, ordered among the machine's own: they come after what was written before and before what is written later.
+    // One write for each run of blocks, all of them one request ordered among the machine's own: it comes after what was written before and before what is
+    // written later.
     private void WriteRegion(RegionTold told, Transfer transfer)
     {
-        List<(ulong Offset, byte[] Data)> runs = [];
+        if (told.Blocks.Length == 0)
+        {
+            RegionWritten(transfer);
+            return;
+        }
+
         long first = _geometry.RegionOffset(told.Region) / DiskGeometry.BlockBytes;
+        int length = 0, at = 0;
+        foreach ((_, ReadOnlyMemory<byte> content) in told.Blocks) length += content.Length;
+        byte[] data = GC.AllocateUninitializedArray<byte>(length);
+        List<CopyWrite> runs = [];
         for (int i = 0; i < told.Blocks.Length;)
         {
-            int end = i + 1;
-            while (end < told.Blocks.Length && told.Blocks[end].Block == told.Blocks[end - 1].Block + 1) end++;
-            byte[] data = new byte[told.Blocks[i..end].Sum(b => b.Content.Length)];
-            int at = 0;
-            for (int j = i; j < end; j++)
+            (int block, int from) = (told.Blocks[i].Block, at);
+            do
             {
-                told.Blocks[j].Content.CopyTo(data.AsMemory(at));
-                at += told.Blocks[j].Content.Length;
+                told.Blocks[i].Content.CopyTo(data.AsMemory(at));
+                at += told.Blocks[i].Content.Length;
+                i++;
             }
-
-            runs.Add(((ulong)(first + told.Blocks[i].Block) * DiskGeometry.BlockBytes, data));
-            i = end;
+            while (i < told.Blocks.Length && told.Blocks[i].Block == told.Blocks[i - 1].Block + 1);
+            runs.Add(new CopyWrite((ulong)(first + block) * DiskGeometry.BlockBytes, data.AsMemory(from, at - from)));
         }
 
-        Counts = Counts with { ResyncedBytes = Counts.ResyncedBytes + runs.Sum(r => (long)r.Data.Length) };
-        transfer.WritesLeft = runs.Count;
-        if (runs.Count == 0) RegionWritten(transfer);
+        Counts = Counts with { ResyncedBytes = Counts.ResyncedBytes + length };
         int copyLife = _copyLife;
-        foreach ((ulong offset, byte[] data) in runs)
+        _host.SubmitWrites(NextBackgroundId(), runs, outcome =>
         {
-            _host.Submit(new BlockRequested(0, ++_internalId, BlockOperation.Write, offset, (ulong)data.Length, data), outcome =>
-            {
-                if (copyLife != _copyLife) return;
-                if (outcome.Fault is { } fault) Fail(fault, outcome.Detail);
-                else if (_transfers.GetValueOrDefault(transfer.Region) == transfer && --transfer.WritesLeft == 0) RegionWritten(transfer);
-            });
-        }
+            if (copyLife != _copyLife) return;
+            if (outcome.Fault is { } fault) Fail(fault, outcome.Detail);
+            else if (_transfers.GetValueOrDefault(transfer.Region) == transfer) RegionWritten(transfer);
+        });
     }
 
     private void RegionWritten(Transfer transfer)
     {
         _transfers.Remove(transfer.Region);
         if (_plan is not { } plan) return;
+        _window.Ended(_geometry.RegionLength(transfer.Region), _nowMs - transfer.SinceMs);
         if (plan.Applied(transfer.Region, _nowMs))
         {
             _unconfirmed.Add(transfer.Region);

@@ -69,6 +69,9 @@ public sealed partial class DiskMirror
         _settings = settings;
         _host = host;
         _resyncBucket = new TokenBucket(settings.ResyncBytesPerSecond, settings.ResyncBytesPerSecond / 4);
+        // No more than a moment's worth at a rate that an operator set.
+        long mostBytes = settings.ResyncBytesPerSecond == 0 ? settings.ResyncWindowBytes : Math.Min(settings.ResyncWindowBytes, settings.ResyncBytesPerSecond / 8);
+        _window = new ResyncWindow((long)settings.RegionsAtOnce * geometry.RegionBytes, mostBytes);
         _scrubBucket = new TokenBucket(settings.ScrubBytesPerSecond, settings.ScrubBytesPerSecond / 4);
     }
 

@@ -13,6 +13,12 @@ public interface IMirrorHost
     /// <summary>Gives a request to this server's copy, behind all given before. Its outcome comes even if the copy is given up.</summary>
     void Submit(BlockRequested request, Action<BlockOutcome> ended);
 
+    /// <summary>Gives writes to this server's copy that are one request, behind all given before.</summary>
+    /// <param name="requestId">The request's id.</param>
+    /// <param name="writes">The writes, by rising offset.</param>
+    /// <param name="ended">Gets the outcome of all of them, even if the copy is given up.</param>
+    void SubmitWrites(ulong requestId, IReadOnlyList<CopyWrite> writes, Action<BlockOutcome> ended);
+
     /// <summary>Looks at a region of this server's copy; null when that failed.</summary>
     void Check(int region, Action<BlockCheck[]?> ended);
 
@@ -20,7 +26,9 @@ public interface IMirrorHost
     void Record(Action<DiskCopy> change, Action<bool> ended);
 
     /// <summary>Sends bytes to the peer's mirror of this disk; they may be lost.</summary>
-    void Send(ReadOnlyMemory<byte> message);
+    /// <param name="message">The bytes; the mirror's again when this returns.</param>
+    /// <param name="isRegion">They are of a resync: results that a machine waits for may pass them.</param>
+    void Send(ReadOnlySpan<byte> message, bool isRegion);
 
     /// <summary>A request of the machine has ended.</summary>
     void Complete(BlockCompleted completion, BlockOperation operation);
@@ -83,8 +91,11 @@ public sealed record MirrorSettings
     /// <summary>A question to the peer that got no answer is asked again after this.</summary>
     public long AskAgainMs { get; init; } = 500;
 
-    /// <summary>Regions under way at a time.</summary>
+    /// <summary>Regions under way at a time: at most in a scrub's comparison, at least in a resync.</summary>
     public int RegionsAtOnce { get; init; } = 4;
+
+    /// <summary>Bytes of regions under way at a time in a resync, at most (never less than <see cref="RegionsAtOnce"/> regions).</summary>
+    public long ResyncWindowBytes { get; init; } = 32 << 20;
 
     /// <summary>Bytes of results kept for the replica that is behind; one that is further ahead waits.</summary>
     public long KeptBytes { get; init; } = 32 << 20;

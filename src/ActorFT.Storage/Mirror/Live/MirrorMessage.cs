@@ -140,10 +140,11 @@ internal static class MirrorCodec
         }
     }
 
+    /// <summary>Reads a message that fills the bytes; blocks of a region are parts of them, all else is copied.</summary>
     /// <exception cref="StateFormatException">No message of this build.</exception>
-    public static (ulong PairingTerm, ulong PairingNumber, MirrorMessage Message) Read(ReadOnlySpan<byte> bytes)
+    public static (ulong PairingTerm, ulong PairingNumber, MirrorMessage Message) Read(ReadOnlyMemory<byte> bytes)
     {
-        StateReader reader = new(bytes);
+        StateReader reader = new(bytes.Span);
         ulong term = reader.U64(), number = reader.U64();
         byte kind = reader.U8();
         MirrorMessage message = kind switch
@@ -154,7 +155,7 @@ internal static class MirrorCodec
             4 => new ResultWanted(reader.U64(), reader.U64(), reader.U64()),
             5 => new ResultTold(reader.U64(), (PeerAnswer)Math.Min(reader.U8(), (byte)PeerAnswer.Gone), reader.Bytes(MaxData).ToArray()),
             6 => ReadRegionWanted(ref reader),
-            7 => ReadRegionTold(ref reader),
+            7 => ReadRegionTold(ref reader, bytes),
             8 => new SyncWanted(reader.U64(), reader.U64(), ReadInts(ref reader, MaxRegions)),
             9 => new SyncTold(reader.U64(), reader.Bool(), reader.U64(), ReadInts(ref reader, MaxRegions)),
             10 => new SyncConfirmed(reader.U64()),
@@ -175,13 +176,18 @@ internal static class MirrorCodec
         return new RegionWanted(region, notBefore, checksums);
     }
 
-    private static RegionTold ReadRegionTold(ref StateReader reader)
+    private static RegionTold ReadRegionTold(ref StateReader reader, ReadOnlyMemory<byte> bytes)
     {
         int region = (int)reader.U32();
         ulong asOf = reader.U64();
         bool isRefused = reader.Bool();
         var blocks = new (int, ReadOnlyMemory<byte>)[reader.Count(DiskGeometry.MaxRegionBytes / DiskGeometry.BlockBytes)];
-        for (int i = 0; i < blocks.Length; i++) blocks[i] = ((int)reader.U32(), reader.Bytes(DiskGeometry.BlockBytes).ToArray());
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            int block = (int)reader.U32(), length = reader.Bytes(DiskGeometry.BlockBytes).Length;
+            blocks[i] = (block, bytes.Slice(bytes.Length - reader.Remaining - length, length));
+        }
+
         return new RegionTold(region, asOf, isRefused, blocks, ReadInts(ref reader, DiskGeometry.MaxRegionBytes / DiskGeometry.BlockBytes));
     }
 
