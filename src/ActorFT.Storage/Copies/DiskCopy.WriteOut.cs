@@ -9,6 +9,9 @@ public sealed partial class DiskCopy
     /// <summary>Contiguous blocks go to the image in writes of up to this many bytes.</summary>
     private const int RunBytes = 1 << 20;
 
+    /// <summary>Of a write that long the device begins at once: it is of a stream, and the next flush must not wait for all of it.</summary>
+    private const int WriteBackBytes = 256 << 10;
+
     /// <summary>Zeroing more blocks than this goes to the files at once instead of through memory.</summary>
     internal const int MaxBufferedZeroBlocks = 256;
 
@@ -22,6 +25,47 @@ public sealed partial class DiskCopy
     private readonly List<byte[]> _contents = [];
     private readonly byte[] _run = new byte[RunBytes];
     private ulong _flushedSequence;
+
+    private ulong _fullSequence;
+    private bool _isWrittenOutBeside;
+
+    // Memory in two halves: one is filled while the other is written out.
+    private int FullBlocks => _isWrittenOutBeside ? Math.Max(1, _activeBlockLimit / 2) : _activeBlockLimit;
+
+    /// <summary>From now on somebody calls <see cref="WriteOutFull"/>, beside whoever writes, whenever <see cref="HasFull"/> says so after a write.</summary>
+    internal void WriteOutBeside() => _isWrittenOutBeside = true;
+
+    /// <summary>Whether memory waits to be written out because it was full.</summary>
+    internal bool HasFull
+    {
+        get
+        {
+            lock (_gate) return _sealed.First is { } first && first.Value.Sequence <= _fullSequence;
+        }
+    }
+
+    /// <summary>Writes out memory that was full.</summary>
+    /// <exception cref="BlockIoException">The copy failed; whatever comes next says so too.</exception>
+    internal void WriteOutFull()
+    {
+        lock (_writeOut)
+        {
+            ThrowIfFailed();
+            while (FirstSealed(_fullSequence) is { } batch) WriteOutBatch(batch, isData: false);
+        }
+    }
+
+    private void MakeRoom()
+    {
+        if (!_isWrittenOutBeside)
+        {
+            SpillMemory();
+            return;
+        }
+
+        if (HasFull) WriteOutFull(); // waits for whoever is at it, and does what is left
+        lock (_gate) _fullSequence = Seal();
+    }
 
     private void SpillMemory()
     {
@@ -145,6 +189,7 @@ public sealed partial class DiskCopy
             }
             if (isZero) _image.ZeroRange(first * DiskGeometry.BlockBytes, bytes);
             else _image.Write(first * DiskGeometry.BlockBytes, _run.AsSpan(0, bytes));
+            if (bytes >= WriteBackBytes) _image.BeginWriteBack(first * DiskGeometry.BlockBytes, bytes);
         }
     }
 

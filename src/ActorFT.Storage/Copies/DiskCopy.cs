@@ -253,9 +253,9 @@ public sealed partial class DiskCopy : IDisposable
             if (_active.Blocks.Remove(block, out byte[]? replaced)) Recycle(replaced);
             _active.Blocks[block] = content;
             _dirty.MarkWritten(Geometry.RegionOfBlock(block), _active.Sequence);
-            isFull = _active.Blocks.Count >= _activeBlockLimit;
+            isFull = _active.Blocks.Count >= FullBlocks;
         }
-        if (isFull) SpillMemory();
+        if (isFull) MakeRoom();
     }
 
     private void Recycle(byte[]? content)

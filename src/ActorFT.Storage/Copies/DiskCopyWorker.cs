@@ -6,7 +6,7 @@ namespace ActorFT.Storage.Copies;
 /// <summary>
 /// Carries out a machine's block requests on one copy, on threads of its own: a device that stalls stops these and nothing else.
 /// Owns the copy. Has no policy: it reports faults and stalls and goes on.
-/// Order: see <see cref="RequestOrder"/>. One thread for mutations, one that waits for flushes, a few that read.
+/// Order: see <see cref="RequestOrder"/>. One thread for mutations, one that waits for flushes and writes out full memory, a few that read.
 /// </summary>
 public sealed class DiskCopyWorker : IAsyncDisposable
 {
@@ -27,8 +27,9 @@ public sealed class DiskCopyWorker : IAsyncDisposable
     private readonly List<(Job Job, FlushTicket Ticket)> _flushes = [];
     private readonly ITimer _stallTimer;
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile Exception? _broken; // a broken invariant beside the requests: the next one says it
     private int _threadsLeft;
-    private bool _isStopping, _mutationsEnded;
+    private bool _isStopping, _mutationsEnded, _isFull;
     private long _reads, _writes, _flushCount, _zeroings, _faults, _bytesRead, _bytesWritten;
 
     /// <summary>Starts working on a copy.</summary>
@@ -42,6 +43,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         _options = options;
         _onStall = onStall;
         _threadsLeft = options.ReadThreads + 2;
+        copy.WriteOutBeside();
         StartThread("mutate", RunMutations);
         StartThread("flush", RunFlushes);
         for (int i = 0; i < options.ReadThreads; i++) StartThread("read", RunReads);
@@ -204,6 +206,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
             {
                 if (job.Item.Request.Operation == BlockOperation.Flush) BeginFlush(job);
                 else Carry(job, () => Mutate(job), () => default);
+                NoteFull();
             }
         }
         finally
@@ -218,6 +221,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
 
     private void Mutate(Job job)
     {
+        ThrowIfBroken();
         BlockRequested request = job.Item.Request;
         if (job.Writes is { } writes) foreach (CopyWrite write in writes) Write(write.OffsetBytes, write.Data);
         else if (request.Operation == BlockOperation.Write) Write(request.OffsetBytes, request.Data);
@@ -247,6 +251,37 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         }
     }
 
+    private void NoteFull()
+    {
+        if (!Copy.HasFull) return;
+        lock (_gate)
+        {
+            _isFull = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void WriteOutFull()
+    {
+        try
+        {
+            Copy.WriteOutFull();
+        }
+        catch (BlockIoException)
+        {
+            // The copy failed, and remembers why: the next write or flush says so.
+        }
+        catch (Exception e)
+        {
+            _broken = e;
+        }
+    }
+
+    private void ThrowIfBroken()
+    {
+        if (_broken is { } e) throw new InvalidOperationException($"Writing out the memory of {Copy.Name} broke: {e.Message}", e);
+    }
+
     private void RunFlushes()
     {
         while (true)
@@ -254,15 +289,22 @@ public sealed class DiskCopyWorker : IAsyncDisposable
             (Job Job, FlushTicket Ticket)[] batch;
             lock (_gate)
             {
-                while (_flushes.Count == 0 && !(_isStopping && _mutationsEnded)) Monitor.Wait(_gate);
-                if (_flushes.Count == 0) return;
+                while (_flushes.Count == 0 && !_isFull && !(_isStopping && _mutationsEnded)) Monitor.Wait(_gate);
+                if (_flushes.Count == 0 && !_isFull) return;
                 // All that wait are served by one: the last covers the others.
                 batch = [.. _flushes];
                 _flushes.Clear();
+                if (batch.Length == 0) _isFull = false;
+            }
+            if (batch.Length == 0)
+            {
+                WriteOutFull();
+                continue;
             }
             (CopyFaultKind? fault, string detail) = (null, "");
             try
             {
+                ThrowIfBroken();
                 Copy.CompleteFlush(batch[^1].Ticket);
             }
             catch (BlockIoException e)

@@ -160,6 +160,9 @@ public sealed class FaultInjectingBlockFile : IBlockFile
     }
 
     /// <inheritdoc/>
+    public void BeginWriteBack(long offsetBytes, long lengthBytes) => _inner.BeginWriteBack(offsetBytes, lengthBytes);
+
+    /// <inheritdoc/>
     public void Flush()
     {
         Hit(FaultOperations.Flush, 0, long.MaxValue);

@@ -141,6 +141,12 @@ public sealed class HostBlockFile : IBlockFile
     }
 
     /// <inheritdoc/>
+    public void BeginWriteBack(long offsetBytes, long lengthBytes)
+    {
+        if (OperatingSystem.IsLinux() && !_handle.IsClosed) LinuxFile.BeginWriteBack(_handle, offsetBytes, lengthBytes);
+    }
+
+    /// <inheritdoc/>
     public void Flush()
     {
         if (OperatingSystem.IsLinux())

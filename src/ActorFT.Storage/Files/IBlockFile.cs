@@ -29,6 +29,11 @@ public interface IBlockFile : IDisposable
     /// <summary>Makes the range read as zeroes, giving its space back where possible. As durable as a write.</summary>
     void ZeroRange(long offsetBytes, long lengthBytes);
 
+    /// <summary>What was written there will not soon be written again: the device may begin with it, so that a later flush has less to do. Only a hint; promises nothing.</summary>
+    void BeginWriteBack(long offsetBytes, long lengthBytes)
+    {
+    }
+
     /// <summary>Returns when everything written before is on stable storage.</summary>
     void Flush();
 

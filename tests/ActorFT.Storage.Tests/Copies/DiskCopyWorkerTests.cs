@@ -156,6 +156,51 @@ public sealed class DiskCopyWorkerTests : IDisposable
     }
 
     [Fact]
+    public async Task Worker_MoreWrittenThanMemoryHolds_IsWrittenOutBesideAndReadsBack()
+    {
+        OpenedCopy opened = Make();
+        await using var worker = new DiskCopyWorker(opened.Copy, new DiskCopyWorkerOptions());
+        const int Length = 64 << 10, Count = 64;
+        // The device does not take the first half of memory: the other is filled all the same.
+        opened.MetadataFaults!.Inject(new InjectedFault(InjectedFaultKind.Stall, FaultOperations.Flush));
+        Task<BlockOutcome>[] first = [.. Enumerable.Range(0, 3).Select(i => Write(worker, (ulong)(i * Length), (byte)(i + 1), Length))];
+        await Task.WhenAll(first).WaitAsync(Bound);
+        opened.MetadataFaults.Clear();
+        Task<BlockOutcome>[] later = [.. Enumerable.Range(3, Count - 3).Select(i => Write(worker, (ulong)(i * Length), (byte)(i + 1), Length))];
+        await Task.WhenAll(later).WaitAsync(Bound);
+        Assert.Equal(BlockStatus.Ok, (await Submit(worker, BlockOperation.Flush).WaitAsync(Bound)).Completed.Status);
+        for (int i = 0; i < Count; i++)
+            Assert.Equal(Enumerable.Repeat((byte)(i + 1), Length), (await Submit(worker, BlockOperation.Read, (ulong)(i * Length), Length).WaitAsync(Bound)).Completed.Data.ToArray());
+    }
+
+    [Fact]
+    public async Task Worker_DeviceFailsWhileMemoryIsWrittenOutBeside_NextRequestsSayItAndNothingIsCalledStable()
+    {
+        OpenedCopy opened = Make();
+        await using var worker = new DiskCopyWorker(opened.Copy, new DiskCopyWorkerOptions());
+        opened.ImageFaults!.Inject(new InjectedFault(InjectedFaultKind.IoError, FaultOperations.Write));
+        for (int i = 0; i < 8; i++) await Write(worker, (ulong)(i * 65536), 1, 65536).WaitAsync(Bound);
+        BlockOutcome flush = await Submit(worker, BlockOperation.Flush).WaitAsync(Bound);
+        Assert.Equal((BlockStatus.IoError, null), (flush.Completed.Status, flush.Ticket));
+        Assert.NotNull(flush.Fault);
+    }
+
+    [Fact]
+    public async Task Worker_WritesThatAreOneRequest_AreMadeTogetherInTheirPlace()
+    {
+        await using var worker = new DiskCopyWorker(Make().Copy, new DiskCopyWorkerOptions());
+        Task<BlockOutcome> before = Write(worker, 0, 1, 65536);
+        byte[] two = [.. Enumerable.Repeat((byte)2, 4096)];
+        Assert.True(worker.TrySubmitWrites(3, ++_id, [new CopyWrite(4096, two), new CopyWrite(16384, two)], out Task<BlockOutcome> both));
+        Task<BlockOutcome> after = Write(worker, 16384, 3, 512);
+        BlockOutcome outcome = await both.WaitAsync(Bound);
+        Assert.Equal((2UL, BlockStatus.Ok), (outcome.Completed.RequestId, outcome.Completed.Status));
+        await Task.WhenAll(before, after).WaitAsync(Bound);
+        byte[] read = (await Submit(worker, BlockOperation.Read, 0, 65536).WaitAsync(Bound)).Completed.Data.ToArray();
+        Assert.Equal([1, 2, 1, 3, 2, 1], [read[0], read[4096], read[8192], read[16384], read[16896], read[20480]]);
+    }
+
+    [Fact]
     public async Task Worker_FaultsOfTheDevice_ComeBackAsOutcomesWithWhatARepairNeeds()
     {
         OpenedCopy opened = Make();
