@@ -142,6 +142,7 @@ internal sealed class DiskBench
         double copy = copying.Elapsed.TotalSeconds;
         (int began, int mirrored) = (pair.CountOf(follower, "disk-resync"), pair.CountOf(follower, "disk-mirrored"));
         pair.Ask("disk", "isolate", "data", "--server", follower);
+        WaitUntilIdle(pair); // by then it has closed its files
         File.Delete(pair.ImagePath(follower));
         Shell(pair.Folder, $"$ACTORFT disk create --config {follower}.conf --replacement --force --size {_megabytes}MiB");
         WaitUntilIdle(pair);
