@@ -13,6 +13,8 @@ internal sealed class MirrorOutbox : IDisposable
     /// <summary>Bytes that wait for room at most; what comes then is dropped, and asked for again by the other side.</summary>
     internal const long MaxQueuedBytes = 64 << 20;
 
+    private const int ReconnectMs = 20;
+
     private readonly record struct Frame(byte[] Buffer, int Length);
 
     private readonly IPeerLink _link;
@@ -87,7 +89,10 @@ internal sealed class MirrorOutbox : IDisposable
         if (_link.TrySendBulk(path, _channel, head, body)) return true;
         _isWaiting = true;
         Action roomCame = _roomCame;
-        _link.WaitForBulkRoomAsync(path).ContinueWith(_ => roomCame(), TaskScheduler.Default);
+        Task room = _link.WaitForBulkRoomAsync(path);
+        // The path is up and has no bulk connection now: there is nothing to wait for but time.
+        if (room is Task<bool> { IsCompletedSuccessfully: true, Result: false }) room = Task.Delay(ReconnectMs);
+        room.ContinueWith(_ => roomCame(), TaskScheduler.Default);
         return false;
     }
 
