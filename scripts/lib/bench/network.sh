@@ -11,7 +11,8 @@
 # A client in the lab (scripts/lab) talks to the same guest behind the same TAP in the same bridge: ICMP echo, one-line
 # requests and responses over one TCP connection, bulk into and out of the guest over TCP. Medians of the runs; latencies
 # in microseconds, bulk in MB (10^6 bytes) per second, with the cores that were busy meanwhile: the host's, and those of the servers' processes.
-# Needs root. A busy host makes the tails its own.
+# Server a (and QEMU) has core 0, server b core 1, as two hosts of one core would; the client has what they leave of both. Needs root. A busy host makes
+# the tails its own.
 
 readonly network_kinds=(simplex received verified qemu)
 readonly network_rows=(ping_p50 ping_p99 tcp_p50 tcp_p99 in out in_host_cores in_server_cores out_host_cores out_server_cores)
@@ -55,6 +56,7 @@ network_wants() {
 
 is_root || die "$exit_environment" "needs root, for network namespaces and a TAP"
 require ip iproute2
+require taskset util-linux
 if network_wants qemu; then require qemu-system-riscv64 qemu-system-misc; fi
 network_guest=${ACTORFT_GUEST_DIR:-$actorft_root/.guest}
 "$actorft_root/scripts/fetch-guest" || exit "$exit_environment"
@@ -137,6 +139,14 @@ network_take() {
 # network_pids: the processes that run the machine, with commas between.
 network_pids() { pgrep -f "^(dotnet .*$network_scratch/config/server-[ab]\.conf|qemu-system-riscv64 .*$network_mac)" | paste -sd , -; }
 
+# network_pin: the leader's host and the follower's; does nothing on a host with one core.
+network_pin() {
+    [ "$(nproc)" -ge 2 ] || return 0
+    local pid
+    for pid in $(pgrep -f "^(dotnet .*$network_scratch/config/server-a\.conf|qemu-system-riscv64 .*$network_mac)"); do taskset -a -p -c 0 "$pid" >/dev/null; done
+    for pid in $(pgrep -f "^dotnet .*$network_scratch/config/server-b\.conf"); do taskset -a -p -c 1 "$pid" >/dev/null; done
+}
+
 # network_bulk in|out BYTES: what labtool says of it.
 network_bulk() {
     local port=9000
@@ -168,6 +178,7 @@ for ((run = 1; run <= bench_runs; run++)); do
         network_wants "$kind" || continue
         say "run $run of $bench_runs: $kind"
         if network_start "$kind"; then
+            network_pin
             network_measure "$kind"
         else
             warn "$kind: the guest did not come up: $(tail -n 3 "$network_lab"/log/*.log 2>/dev/null | tr '\n' ' ')"
