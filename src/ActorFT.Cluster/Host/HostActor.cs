@@ -47,6 +47,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
     /// <summary>Whoever was heard longer ago does not answer: six status intervals.</summary>
     internal const ulong HeardNs = 3_000_000_000;
 
+    private static readonly TimeSpan s_heard = TimeSpan.FromMilliseconds(HeardNs / 1_000_000 + 1);
+
     private readonly NodeConfig _config;
     private readonly LinkHub? _links;
     private readonly IReadOnlyList<(string Name, Props Props)> _machineProps;
@@ -156,6 +158,8 @@ public sealed class HostActor : UntypedActor, IWithTimers
     {
         _known[status.Node] = (status, MonotonicClock.NowNs);
         _foreign.Understand(Sender.Path.Address);
+        // Told the moment that its silence counts, as the endpoint tells it: not half an interval later.
+        if (status.Role == "arbiter") Timers.StartSingleTimer("arbiter", new StatusChanged(), s_heard);
         if (status.Node != _config.PeerName) return;
         foreach (CommandProtocol.Command missing in _linkOrders.MissingOn(status)) _others[0].Tell(missing with { Server = _config.PeerName }, ActorRefs.NoSender);
     }
