@@ -32,6 +32,7 @@ internal sealed record Fault(string Name, FaultyPart Part, Action<LabHand, strin
         new("leader serviced", FaultyPart.Server, (lab, leader) => lab.Do("stop", leader), (lab, leader) => lab.Do("start", leader)),
         new("follower killed", FaultyPart.Server, (lab, leader) => lab.Do("kill", LabHand.Other(leader)), (lab, leader) => lab.Do("start", LabHand.Other(leader))),
         new("follower frozen", FaultyPart.Server, (lab, leader) => lab.Do("freeze", LabHand.Other(leader)), (lab, leader) => lab.Do("thaw", LabHand.Other(leader))),
+        new("follower serviced", FaultyPart.Server, (lab, leader) => lab.Do("stop", LabHand.Other(leader)), (lab, leader) => lab.Do("start", LabHand.Other(leader))),
         new("handed over", FaultyPart.Server, (lab, leader) => lab.HandOver(leader), (_, _) => { }),
         new("leader's disk failed", FaultyPart.Disk, (lab, leader) => lab.Ask("inject", leader, "kind=eio"), (lab, leader) => lab.Ask("clear", leader)),
         new("follower's disk failed", FaultyPart.Disk, (lab, leader) => lab.Ask("inject", LabHand.Other(leader), "kind=eio"), (lab, leader) => lab.Ask("clear", LabHand.Other(leader))),
