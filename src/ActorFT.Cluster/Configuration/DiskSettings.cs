@@ -21,12 +21,13 @@ public sealed record DiskSettings
     {
         DiskSettings defaults = new();
         if (section is null) return defaults;
-        section.AllowOnly("stall", "resync-rate", "scrub-rate", "sync-interval", "restarts", "restart-window", "restart-delay", "mean-time-between-faults", "bad-blocks");
+        section.AllowOnly("stall", "stall-behind", "resync-rate", "scrub-rate", "sync-interval", "restarts", "restart-window", "restart-delay", "mean-time-between-faults", "bad-blocks");
         return defaults with
         {
             Worker = defaults.Worker with { StallDeadline = section.GetDuration("stall", TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10), defaults.Worker.StallDeadline) },
             Mirror = defaults.Mirror with
             {
+                StallBehindMs = Ms(section, "stall-behind", 0, 600_000, defaults.Mirror.StallBehindMs),
                 ResyncBytesPerSecond = (long)section.GetBytes("resync-rate", 0, 1UL << 40, 1, (ulong)defaults.Mirror.ResyncBytesPerSecond),
                 ScrubBytesPerSecond = (long)section.GetBytes("scrub-rate", 0, 1UL << 40, 1, (ulong)defaults.Mirror.ScrubBytesPerSecond),
                 SyncIntervalMs = Ms(section, "sync-interval", 100, 600_000, defaults.Mirror.SyncIntervalMs),

@@ -54,6 +54,9 @@ public sealed class DiskCopyWorker : IAsyncDisposable
     /// <summary>The copy.</summary>
     public DiskCopy Copy { get; }
 
+    /// <summary>Ends when the files are closed.</summary>
+    public Task Closed => _closed.Task;
+
     /// <summary>What was done.</summary>
     public DiskCopyWorkerCounts Counts
     {
@@ -164,8 +167,15 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         {
             if (Interlocked.Decrement(ref _threadsLeft) == 0)
             {
-                Copy.Dispose();
-                _closed.SetResult();
+                try
+                {
+                    _stallTimer.Dispose();
+                    Copy.Dispose();
+                }
+                finally
+                {
+                    _closed.SetResult();
+                }
             }
         }
     }

@@ -78,6 +78,7 @@ public sealed class NodeConfigReaderTests
         Assert.Equal(defaults.StatusInterval, documented.StatusInterval);
         Assert.Equal(defaults.Disks with { Worker = documented.Disks.Worker }, documented.Disks);
         Assert.Equal(defaults.Disks.Worker.StallDeadline, documented.Disks.Worker.StallDeadline);
+        Assert.Equal(defaults.Disks.Mirror.StallBehindMs, documented.Disks.Mirror.StallBehindMs);
         Assert.Equal(defaults.AllowsFaultInjection, documented.AllowsFaultInjection);
         Assert.Equal(defaults.Faults.Policies, documented.Faults.Policies);
         Assert.Equal(defaults.Faults.Alerts with { Command = [] }, documented.Faults.Alerts with { Command = [] });

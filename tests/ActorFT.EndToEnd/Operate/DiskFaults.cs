@@ -11,7 +11,7 @@ internal static partial class DiskFaults
     /// <summary>Keys of actorft for a pair whose copies are broken one after the other: no policy leaves one out, and one that failed stays so for a while.</summary>
     /// <param name="stallSeconds">After how long a copy that does not answer counts as failed: short where a stall is one of the faults, else so long that a busy host's disk never does.</param>
     public static string NodeKeys(int stallSeconds) => $$"""
-        disks { stall = {{stallSeconds}} s, restarts = 1000, restart-window = 1 s, restart-delay = 5 s, mean-time-between-faults = 0 s, sync-interval = 500 ms }
+        disks { stall = {{stallSeconds}} s, stall-behind = {{stallSeconds}} s, restarts = 1000, restart-window = 1 s, restart-delay = 5 s, mean-time-between-faults = 0 s, sync-interval = 500 ms }
         faults { policies { disk { action = alert } } }
         """;
 

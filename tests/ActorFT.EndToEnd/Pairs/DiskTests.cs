@@ -51,7 +51,7 @@ public sealed partial class DiskTests(ITestOutputHelper output)
         Random random = new(seed);
         // Quick restarts, and no limit to them: each episode breaks something anew.
         using Pair pair = new Pair(1, "actorft.run=diskwrite actorft.disk=ext4 actorft.pace=20000", machine: Pair.DiskKeys, node:
-            $"disks {{ stall = {stallSeconds} s, restarts = 1000, restart-window = 1 s, restart-delay = 500 ms, mean-time-between-faults = 0 s, sync-interval = 500 ms }}\n  faults {{ policies {{ disk {{ action = alert }} }} }}").MakeDisk($"{DiskMegabytes}M").StartAll();
+            $"disks {{ stall = {stallSeconds} s, stall-behind = {stallSeconds * 500} ms, restarts = 1000, restart-window = 1 s, restart-delay = 500 ms, mean-time-between-faults = 0 s, sync-interval = 500 ms }}\n  faults {{ policies {{ disk {{ action = alert }} }} }}").MakeDisk($"{DiskMegabytes}M").StartAll();
         string leader = pair.WaitUntilProtected();
         WaitForBlocks(pair, leader, 5);
         foreach (string episode in episodes)

@@ -43,7 +43,7 @@ internal sealed partial class LiveMirrorSimulation
 
         private DiskMirror NewMirror() => new(CrashRig.Name, Geometry, new MirrorSettings
         {
-            SyncIntervalMs = 60, AskAgainMs = 40, RegionsAtOnce = 2, ScrubBytesPerSecond = 0, KeptResults = 512, KeptBytes = _world._keptBytes, Bug = _world._bug,
+            SyncIntervalMs = 60, AskAgainMs = 40, StallBehindMs = 100, RegionsAtOnce = 2, ScrubBytesPerSecond = 0, KeptResults = 512, KeptBytes = _world._keptBytes, Bug = _world._bug,
         }, this);
 
         internal void Make(NewCopyRole role)

@@ -17,13 +17,13 @@ internal abstract class MirrorHostBase : IMirrorHost
     internal List<(ulong Id, BlockStatus Status)> Ended { get; } = [];
 
     /// <summary>Ends the own copy's oldest request; a read gives the byte everywhere.</summary>
-    internal void End(CopyFaultKind? fault, byte content = 0)
+    internal void End(CopyFaultKind? fault, byte content = 0, double latencyMs = 0)
     {
         (BlockRequested request, Action<BlockOutcome> ended) = _submitted[0];
         _submitted.RemoveAt(0);
         byte[] data = new byte[request.Operation == BlockOperation.Read && fault is null ? request.LengthBytes : 0];
         Array.Fill(data, content);
-        ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, data), fault, "", [], null, 0));
+        ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, data), fault, "", [], null, latencyMs));
     }
 
     public void Submit(BlockRequested request, Action<BlockOutcome> ended) => _submitted.Add((request, ended));
@@ -38,9 +38,9 @@ internal abstract class MirrorHostBase : IMirrorHost
 
     public void Check(int region, Action<BlockCheck[]?> ended) => throw new NotSupportedException();
 
-    public void Record(Action<DiskCopy> change, Action<bool> ended) => throw new NotSupportedException();
+    public virtual void Record(Action<DiskCopy> change, Action<bool> ended) => throw new NotSupportedException();
 
-    public void MarkStale(Action ended) => throw new NotSupportedException();
+    public virtual void MarkStale(Action ended) => throw new NotSupportedException();
 
     public void MarkCurrent(Action<bool> ended) => throw new NotSupportedException();
 

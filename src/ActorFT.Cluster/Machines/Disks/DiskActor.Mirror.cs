@@ -108,6 +108,7 @@ public sealed partial class DiskActor : IMirrorHost
         DiskCopyWorker? worker = _worker;
         (_worker, _opened, _records) = (null, null, Task.CompletedTask);
         worker?.Abandon(CopyFaultKind.Failed, reason);
+        if (worker is not null) _closing = Task.WhenAll(_closing, worker.Closed);
         foreach (PendingRecord pending in _pendingRecords.ToArray()) Later(() => EndRecord(pending, false));
     }
 

@@ -33,7 +33,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private readonly Queue<FaultInjectingBlockFile> _faultFiles = new(); // of copies given up too: a stall holds them until it is cleared
     private OpenedCopy? _opened;
     private DiskCopyWorker? _worker;
-    private Task _records = Task.CompletedTask;
+    private Task _records = Task.CompletedTask, _closing = Task.CompletedTask;
     private bool _isIsolated, _isOpening, _isEverOpened;
     private ulong _term;
     private int _marks;
@@ -213,6 +213,14 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private void OpenAgain()
     {
         if (_isIsolated || _isOpening || _mirror.Use != CopyUse.Out) return;
+        if (!_closing.IsCompleted)
+        {
+            // A device that stalls still has the files: that they are in use is no further fault. When it lets go, they are opened.
+            IActorRef self = _self;
+            _closing.ContinueWith(_ => self.Tell(Reopen.Instance, ActorRefs.NoSender), TaskScheduler.Default);
+            return;
+        }
+
         _isOpening = true;
         DiskCopySettings settings = _options.Settings;
         Task.Run(() =>

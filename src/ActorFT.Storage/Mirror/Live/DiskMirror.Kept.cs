@@ -184,6 +184,7 @@ public sealed partial class DiskMirror
             _wants.Remove(id);
             if (_kept.TryGetValue(id, out Kept? kept)) Forget(kept);
             else _endedThere.Add(id);
+            NoteEndedThere(id);
         }
 
         while (_endedThere.Count > MaxEndedThere) _endedThere.Remove(_endedThere.Min);

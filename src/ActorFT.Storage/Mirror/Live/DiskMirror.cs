@@ -21,7 +21,7 @@ namespace ActorFT.Storage.Mirror.Live;
 ///     by reading again later;
 /// (2) nothing is ended through the peer before it is durable here that the own copy is stale: a server that missed writes does not boot (design.md §3 rule 5);
 /// (3) a flush ends when a copy that lacks nothing is stable.
-/// This file: requests. Others: the peer's questions, results kept for it, resync, flushes at one place, scrub.
+/// This file: requests. Others: the peer's questions, results kept for it, a copy that stalls, resync, flushes at one place, scrub.
 /// </summary>
 public sealed partial class DiskMirror
 {
@@ -37,6 +37,7 @@ public sealed partial class DiskMirror
         internal bool IsHeldByRecord { get; set; }  // ends only when a mark of this copy is durable
         internal long DeniedSinceMs { get; set; } = long.MaxValue; // since when no complete copy is known for it
         internal long AskedMs { get; set; } = long.MinValue / 2;
+        internal long BehindSinceMs { get; set; } = long.MaxValue; // since when the other side has ended it and this one has it; of the time that this side ran
     }
 
     private readonly DiskGeometry _geometry;
@@ -98,6 +99,7 @@ public sealed partial class DiskMirror
     public void CopyOpened(bool isCurrent, string reason)
     {
         _copyLife++;
+        ForgetLatencies();
         DropPlan();
         // What it lost it gets from the other's copy; if it serves as it is, there was none.
         (_lostThrough, _lostWithCopy) = (isCurrent ? Math.Max(_lostThrough, _lostWithCopy) : 0, 0);
@@ -171,6 +173,7 @@ public sealed partial class DiskMirror
         Entry entry = new(request);
         _entries[request.RequestId] = entry;
         _latest = Math.Max(_latest, request.RequestId);
+        if (_endedThere.Contains(request.RequestId)) NoteEndedThere(request.RequestId);
         if (isMutation)
         {
             _position = Math.Max(_position, request.RequestId);
@@ -215,6 +218,7 @@ public sealed partial class DiskMirror
         {
             // A malformed request ends alike on both servers.
             entry.Own = outcome;
+            NoteLatency(outcome);
             if (request.Operation == BlockOperation.Flush && IsFirstSinceLoss(entry)) return;
             Accept(entry);
             AcceptBehind(request);
@@ -458,6 +462,7 @@ public sealed partial class DiskMirror
     /// <summary>Time passed.</summary>
     public void Tick(long nowMs)
     {
+        long elapsedMs = nowMs - _nowMs;
         _nowMs = nowMs;
         SayStands();
         foreach (Entry entry in Snapshot())
@@ -467,6 +472,7 @@ public sealed partial class DiskMirror
         }
 
         TickKept();
+        TickBehind(elapsedMs);
         TickResync();
         TickSync();
         TickScrub();

@@ -91,6 +91,9 @@ public sealed record MirrorSettings
     /// <summary>A question to the peer that got no answer is asked again after this.</summary>
     public long AskAgainMs { get; init; } = 500;
 
+    /// <summary>A request that a follower's copy has not ended so long after the leader's did takes the follower's copy out of service; 0: never.</summary>
+    public long StallBehindMs { get; init; } = 2_000;
+
     /// <summary>Regions under way at a time: at most in a scrub's comparison, at least in a resync.</summary>
     public int RegionsAtOnce { get; init; } = 4;
 
