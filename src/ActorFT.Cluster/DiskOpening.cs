@@ -5,6 +5,7 @@ using ActorFT.Storage;
 using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
+using ActorFT.Storage.Mirror;
 using Akka.Actor;
 
 namespace ActorFT.Cluster;
@@ -47,7 +48,7 @@ internal static class DiskOpening
 
             settings = settings with { CapacityBytes = DiskCopyFiles.ReadCapacity(settings) };
             OpenedCopy opened = DiskCopyFiles.Open(settings);
-            string why = WhyNotCurrent(opened.Copy.Describe(), term);
+            string why = CopyAuthority.WhyNotCurrent(opened.Copy.Describe(), term);
             return Options(opened, opened.Copy.Geometry, why);
         }
         catch (CopyUnusableException e)
@@ -114,14 +115,5 @@ internal static class DiskOpening
         }
 
         return null;
-    }
-
-    // Both say who is current: the copy's own metadata, and the mark that this server keeps beside its terms (design.md §3 rule 5). An image that was
-    // put back from a backup is older than the mark; a mark of 0 says that the disks missed writes.
-    internal static string WhyNotCurrent(CopyDescription copy, ulong term)
-    {
-        if (copy.State is not (CopyState.Good or CopyState.Degraded)) return copy.Reason.Length == 0 ? $"it was {copy.State}" : copy.Reason;
-        if (term == 0 && copy.Version != default) return "this server's mark says that it missed writes";
-        return copy.Version.Term < term ? $"its version is {copy.Version}, but this server's mark says term {term}: it was put back from an older copy" : "";
     }
 }

@@ -79,7 +79,7 @@ public class SimulationTests
         Assert.Equal("whole again within the bound", Simulator.Run(blind, []).Rule);
     }
 
-    public static TheoryData<string> Bugs => [.. Enum.GetNames<PlantedBug>().Where(name => name != nameof(PlantedBug.None))];
+    public static TheoryData<string> Bugs => [.. Enum.GetNames<PlantedBug>().Where(name => name is not (nameof(PlantedBug.None) or nameof(PlantedBug.TakeLeadWithoutDisks)))]; // that one needs disks that fail: MirroredDisksTests
 
     [Theory]
     [MemberData(nameof(Bugs))]

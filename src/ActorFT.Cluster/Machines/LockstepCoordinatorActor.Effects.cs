@@ -102,6 +102,7 @@ public sealed partial class LockstepCoordinatorActor
     {
         bool wasFollowing = _mode == Mode.Following;
         _mode = Mode.Leading;
+        if (lead.Configuration.Follower is null) TellPeerGone(); // the other may be rebuilt by the next effect
         TellDisks(new DiskProtocol.Leads(true));
         _executing = null;
         _resumeAtNs = 0;
@@ -179,7 +180,7 @@ public sealed partial class LockstepCoordinatorActor
     {
         EndStream();
         TellDisks(new DiskProtocol.Reset());
-        _isPeerTold = false;
+        (_isPeerTold, _hasErrorOfItsOwn) = (false, false);
         _machine?.Dispose();
         _machine = null;
         _executing = null;
@@ -259,7 +260,7 @@ public sealed partial class LockstepCoordinatorActor
         if (_machine is not { } machine) return;
         machine.ComputeDigest();
         List<int> pages = machine.Memory.FindCorruptedPages(0, machine.Memory.PageCount, ComponentDigest.MaxCorruptedPages);
-        _events.Enqueue(new SelfChecked(Now, pages.Count == 0, [.. ComponentDigests(), .. DigestsOf(machine.Memory, pages)]));
+        _events.Enqueue(new SelfChecked(Now, pages.Count == 0 && !_hasErrorOfItsOwn, [.. ComponentDigests(), .. DigestsOf(machine.Memory, pages)]));
     }
 
     private static IEnumerable<ComponentDigest> DigestsOf(GuestMemory memory, IEnumerable<int> pages) =>

@@ -1,7 +1,6 @@
 using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine.Memory;
-using ActorFT.Storage.Mirror.Live;
 
 namespace ActorFT.Cluster.Machines;
 
@@ -27,7 +26,7 @@ public sealed partial class LockstepCoordinatorActor
         int page = _scrub.Continue(machine.Memory, Now);
         if (page < 0 || (_scrubToldNs != 0 && Now - _scrubToldNs < ScrubToldAgainNs)) return;
         // A server without the disks cannot be given the lead.
-        if (_protocol.Status is { IsDuplex: true, Role: ReplicaRoleName.Leading } && _disks.Any(disk => disk.Peer != CopyUse.Current)) return;
+        if (_protocol.Status is { IsDuplex: true, Role: ReplicaRoleName.Leading } && !_disks.ArePeersCurrent) return;
         _scrubToldNs = Now;
         List<int> pages = machine.Memory.FindCorruptedPages(Math.Max(0, page - ScrubNeighbours / 2), ScrubNeighbours, ComponentDigest.MaxCorruptedPages);
         if (!pages.Contains(page)) pages = [page, .. pages.Take(ComponentDigest.MaxCorruptedPages - 1)];

@@ -3,7 +3,6 @@ using ActorFT.Cluster.Status;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine;
 using ActorFT.Machine.IO;
-using ActorFT.Storage.Mirror.Live;
 
 namespace ActorFT.Cluster.Machines;
 
@@ -59,7 +58,7 @@ public sealed partial class LockstepCoordinatorActor
             Term = status.Configuration?.Term ?? 0,
             Leader = status.Configuration?.Leader.Server ?? "",
             Follower = status.Configuration?.Follower?.Server ?? "",
-            Protected = status.IsDuplex && AreDisksMirrored,
+            Protected = status.IsDuplex && _disks.AreMirrored,
             PeerLeftOut = status.Role == ReplicaRoleName.Leading && _protocol.IsPeerLeftOut,
             Commit = _options.Settings.Commit == CommitMode.Verified ? "verified" : "received",
             Power = (_machine?.Power ?? MachinePower.Running).ToString(),
@@ -101,7 +100,7 @@ public sealed partial class LockstepCoordinatorActor
     {
         ReplicaStatus status = _protocol.Status;
         // Disks are a part of being protected; a copy that fails later is told by itself.
-        bool isDuplex = status.IsDuplex && (AreDisksMirrored || _toldProtection.IsDuplex);
+        bool isDuplex = status.IsDuplex && (_disks.AreMirrored || _toldProtection.IsDuplex);
         (bool, bool) now = (status.Role == ReplicaRoleName.Leading, isDuplex);
         // A term rises without a new Lead or Follow when a follower is taken in or left out: what the NICs agreed on ends with the old one.
         if (_mode != Mode.None && NicRouting.RoleIn(status.Configuration, _options.Identity.Self) is { } role)
@@ -127,7 +126,7 @@ public sealed partial class LockstepCoordinatorActor
             return _machine is not null ? (ComponentState.Rebuilding, status.Detail) : (ComponentState.Transitioning, status.Detail);
         if (_machine is { Power: MachinePower.Off or MachinePower.Failed }) return (ComponentState.Offline, "the guest shut down");
         if (status.IsHeldUp) return (ComponentState.Failed, status.Detail);
-        if (status.IsDuplex && !AreDisksMirrored) return (ComponentState.Degraded, DisksSentence);
+        if (status.IsDuplex && !_disks.AreMirrored) return (ComponentState.Degraded, DisksSentence);
         return status.IsDuplex ? (ComponentState.Good, "")
             : (ComponentState.Degraded, status.Role == ReplicaRoleName.Leading ? $"exposed: {status.Detail}" : status.Detail);
     }
@@ -190,7 +189,7 @@ public sealed partial class LockstepCoordinatorActor
         {
             case CommandProtocol.Verbs.FailOver:
                 if (status.Role != ReplicaRoleName.Leading) return new(false, $"{server} does not lead machine {machine}.");
-                if (status.IsDuplex && _disks.Any(disk => disk.Peer != CopyUse.Current))
+                if (status.IsDuplex && !_disks.ArePeersCurrent)
                     return new(false, $"Machine {machine} cannot be handed over now: {DisksSentence}.");
                 if (!status.IsDuplex) return new(false, $"Machine {machine} is not protected now ({status.Detail}): there is nobody to hand it over to.");
                 Feed(new HandOverRequested(Now));

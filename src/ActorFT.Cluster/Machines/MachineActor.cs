@@ -6,6 +6,7 @@ using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine;
 using ActorFT.Network.Links;
 using ActorFT.Network.Tap;
+using ActorFT.Storage.Mirror.Live;
 using Akka.Actor;
 
 namespace ActorFT.Cluster.Machines;

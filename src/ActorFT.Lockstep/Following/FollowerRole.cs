@@ -198,7 +198,8 @@ internal sealed partial class FollowerRole : ReplicaRole
     public override void OnTermPersisted()
     {
         SendDivergence();
-        if (_handOver is { } proposed && Claims.PersistedTerm >= proposed.Term) Context.Send(new HandOverReady(_stream, proposed.Term));
+        // A disk may have failed while it was marked: a copy that is not whole carries no mark, and this server would lead alone.
+        if (_handOver is { } proposed && Claims.PersistedTerm >= proposed.Term && (Context.AreDisksCurrent || Settings.Bug == PlantedBug.TakeLeadWithoutDisks)) Context.Send(new HandOverReady(_stream, proposed.Term));
     }
 
     // Whether records flow or not: what is repeated here, an earlier message may have failed to bring.

@@ -112,12 +112,13 @@ internal sealed partial class LeaderRole
         bool isEvident = isSelfSound != isPeerSound;
         bool followerGoes = isEvident ? isSelfSound : Settings.OnDivergence == DivergencePolicy.IsolateFollower;
         bool leaderGoes = isEvident ? !isSelfSound : Settings.OnDivergence == DivergencePolicy.IsolateLeader;
+        if (leaderGoes && _stream is not { MayBeMember: true }) (followerGoes, leaderGoes) = (true, false); // nobody could lead in its place
         string verdict = followerGoes ? $"{_stream!.Peer.Server} is isolated" : leaderGoes ? $"{Context.Self.Server} is isolated" : "the machine stands still until an operator decides";
         string pages = ComponentDigest.DescribePages(isSelfSound ? divergence.Peer : divergence.Own);
         string why = isEvident ? $"its self-check found it faulty{(pages.Length == 0 ? "" : $": {pages}")}" : isSelfSound ? "both self-checks found nothing, so policy decides" : "both self-checks found faults, so policy decides";
         Context.Fault(ProtocolFaultKind.Divergence, $"The replicas of machine {Context.Machine} differ before round {divergence.Round}: {verdict} ({why}).",
             divergence.Round, divergence.Own, divergence.Peer);
         if (followerGoes) DropByPolicy("its execution diverged");
-        _yields = leaderGoes && _stream is { MayBeMember: true };
+        _yields = leaderGoes;
     }
 }

@@ -27,4 +27,5 @@ internal enum PlantedBug
     TrustLateAnswers,
     ForgetReturnedOutputs,
     ForgetEndingFlushes,
+    TakeLeadWithoutDisks,
 }

@@ -101,6 +101,7 @@ internal sealed class ReplicaContext
     /// <summary>This replica stops being one: it lost, was left out, or asked to go.</summary>
     public void FenceAndWait(string reason)
     {
+        Claims.Withdraw(); // what was wanted as a member, a server that waits must not be given
         Emit(new Fence(reason));
         Fault(ProtocolFaultKind.Fenced, $"{Self.Server} stopped its replica: {reason}.");
         Become(new Joining.JoinerRole(this));

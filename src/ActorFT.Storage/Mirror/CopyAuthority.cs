@@ -27,6 +27,17 @@ public sealed record Authority(AuthorityVerdict Verdict, string Reason);
 /// </summary>
 public static class CopyAuthority
 {
+    /// <summary>
+    /// Why a copy that was opened is not current; "" if it is. Both say who is current: the copy's own metadata, and the mark that this server keeps beside its
+    /// terms (design.md §3 rule 5). An image that was put back from a backup is older than the mark; a mark of 0 says that the disks missed writes.
+    /// </summary>
+    public static string WhyNotCurrent(CopyDescription copy, ulong mark)
+    {
+        if (copy.State is not (CopyState.Good or CopyState.Degraded)) return copy.Reason.Length == 0 ? $"it was {copy.State}" : copy.Reason;
+        if (mark == 0 && copy.Version != default) return "this server's mark says that it missed writes";
+        return copy.Version.Term < mark ? $"its version is {copy.Version}, but this server's mark says term {mark}: it was put back from an older copy" : "";
+    }
+
     /// <summary>Compares two copies that can both be read.</summary>
     public static Authority Decide(CopyDescription first, CopyDescription second)
     {

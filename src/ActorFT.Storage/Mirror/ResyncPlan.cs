@@ -177,6 +177,14 @@ public sealed class ResyncPlan
         return true;
     }
 
+    /// <summary>Whether nothing there was read on the source at a place that the target's replica has not come to.</summary>
+    public bool IsReached(long offsetBytes, long lengthBytes, ulong appliedThrough)
+    {
+        foreach (int region in RegionsOf(offsetBytes, lengthBytes))
+            if (_steps[region] == Step.Applying || appliedThrough < _readableFrom[region]) return false;
+        return true;
+    }
+
     /// <summary>Regions done since the last call and not dirty again: to be recorded as clean, so that a resync goes on from here after a crash.</summary>
     public List<int> TakeNewlyDone()
     {

@@ -2,6 +2,7 @@ using ActorFT.Cluster.Machines;
 using ActorFT.Cluster.Machines.Disks;
 using ActorFT.Lockstep.Messages;
 using ActorFT.Network.Links;
+using ActorFT.Storage.Mirror.Live;
 using Akka.Actor;
 using Xunit;
 

@@ -131,9 +131,10 @@ public sealed partial class DiskActor : IMirrorHost
     void IMirrorHost.MarkCurrent(Action<bool> ended)
     {
         ulong term = _term;
+        int prepared = _prepared;
         ((IMirrorHost)this).Record(copy => MarkGood(copy, term), isRecorded =>
         {
-            if (!isRecorded)
+            if (!isRecorded || prepared != _prepared)
             {
                 ended(false);
                 return;
@@ -141,9 +142,14 @@ public sealed partial class DiskActor : IMirrorHost
 
             _marking[++_marks] = () =>
             {
-                _isStale = false;
-                _health.Resynchronised();
-                ended(true);
+                bool isSame = prepared == _prepared; // else the replica was made anew meanwhile, and the copy is stale
+                if (isSame)
+                {
+                    _isStale = false;
+                    _health.Resynchronised();
+                }
+
+                ended(isSame);
             };
             _coordinator.Tell(new DiskProtocol.MarkCurrent(_options.Index, _marks), _self);
         });

@@ -36,7 +36,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private Task _records = Task.CompletedTask, _closing = Task.CompletedTask;
     private bool _isIsolated, _isOpening, _isEverOpened;
     private ulong _term;
-    private int _marks;
+    private int _marks, _prepared; // marks asked for; how often the replica was made anew
     private readonly Dictionary<int, Action> _marking = [];
 
     private sealed record Then(Action Run) : MachineProtocol.ILocalMessage;
@@ -153,6 +153,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     {
         _mirror.Reset();
         _isStale = true;
+        _prepared++;
         void Answer()
         {
             _mirror.Joined();
@@ -263,7 +264,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
         }
 
         Use(copy);
-        if (!_isEverOpened && !_isStale && DiskOpening.WhyNotCurrent(copy.Copy.Describe(), _term).Length != 0) ((IMirrorHost)this).MarkStale(() => { });
+        if (!_isEverOpened && !_isStale && CopyAuthority.WhyNotCurrent(copy.Copy.Describe(), _term).Length != 0) ((IMirrorHost)this).MarkStale(() => { });
         _isEverOpened = true;
         bool isCurrent = !_isStale;
         const string Why = "in service again; it may lack what was written meanwhile";

@@ -12,32 +12,19 @@ namespace ActorFT.Cluster.Machines;
 // The machine's disks: how they stand, the marks that say so durably, and the mirrors' messages between the two servers.
 public sealed partial class LockstepCoordinatorActor
 {
-    private sealed class DiskStanding
-    {
-        internal CopyUse Own { get; set; } = CopyUse.Current;
-        internal CopyUse? Peer { get; set; }
-        internal string Reason { get; set; } = "";
-        internal double Progress { get; set; } = -1;
-        internal bool IsStale { get; set; } // durably: this server's mark says that it does not boot from its disks
-        internal MirrorReassembly Incoming { get; } = new();
-    }
-
-    private DiskStanding[] _disks = [];
+    private MachineDisks _disks = new([]);
+    private MirrorReassembly[] _incoming = [];
     private bool _areDisksCurrent = true, _isPeerTold;
-    private readonly List<(ulong Term, HashSet<int> Left)> _termMarks = [];
-    private (StreamId Stream, HashSet<int> Left, bool IsBarrierPassed)? _preparing;
     private readonly Dictionary<int, (int Disk, object Answer)> _staleMarks = [];
     private int _staleNumber;
 
-    private bool HasDisks => _disks.Length != 0;
-
-    /// <summary>Whether both copies of every disk lack nothing.</summary>
-    private bool AreDisksMirrored => _disks.All(disk => disk is { Own: CopyUse.Current, Peer: CopyUse.Current });
+    private bool HasDisks => _disks.Count != 0;
 
     private void BeginDisks(IReadOnlyList<CopyUse> uses)
     {
-        _disks = [.. uses.Select(use => new DiskStanding { Own = use, IsStale = use == CopyUse.Rebuilding })];
-        if (_disks.Any(disk => disk.IsStale)) _parts.TermKeeper.Tell(new MachineProtocol.WriteStale(true, 0), Self);
+        _disks = new MachineDisks(uses);
+        _incoming = [.. uses.Select(_ => new MirrorReassembly())];
+        if (_disks.IsAnyStale) _parts.TermKeeper.Tell(new MachineProtocol.WriteStale(true, 0), Self);
         ConsiderDisks();
     }
 
@@ -68,28 +55,24 @@ public sealed partial class LockstepCoordinatorActor
 
     private void OnDiskChanged(DiskProtocol.Changed changed)
     {
-        DiskStanding disk = _disks[changed.Disk];
-        (disk.Own, disk.Peer, disk.Reason, disk.Progress) = (changed.Own, changed.Peer, changed.Reason, changed.Progress);
+        _disks.Changed(changed.Disk, changed.Own, changed.Peer, changed.Reason, changed.Progress);
         ConsiderDisks();
     }
 
     private void ConsiderDisks()
     {
-        bool areCurrent = _disks.All(disk => disk is { Own: CopyUse.Current, IsStale: false });
+        bool areCurrent = _disks.AreCurrent;
         if (areCurrent == _areDisksCurrent) return;
         _areDisksCurrent = areCurrent;
         Feed(new DisksChanged(Now, areCurrent));
     }
 
-    // One mark for all disks of the machine: it says whether this server may boot it.
     private void MarkDisk(int disk, bool isStale, object answer)
     {
-        _disks[disk].IsStale = isStale;
         _staleMarks[++_staleNumber] = (disk, answer);
-        _parts.TermKeeper.Tell(new MachineProtocol.WriteStale(_disks.Any(d => d.IsStale), _staleNumber), Self);
+        _parts.TermKeeper.Tell(new MachineProtocol.WriteStale(_disks.Mark(disk, isStale), _staleNumber), Self);
     }
 
-    // The copies first: a server whose mark is newer than its copies' takes them for stale.
     private void PersistDiskTerm(ulong term)
     {
         if (!HasDisks)
@@ -98,27 +81,19 @@ public sealed partial class LockstepCoordinatorActor
             return;
         }
 
-        _termMarks.Add((term, [.. Enumerable.Range(0, _disks.Length)]));
+        _disks.BeginTerm(term);
         TellDisks(new DiskProtocol.MarkTerm(term));
     }
 
     private void OnTermMarked(DiskProtocol.TermMarked marked)
     {
-        int index = _termMarks.FindIndex(mark => mark.Term == marked.Term && mark.Left.Contains(marked.Disk));
-        if (index < 0) return;
-        _termMarks[index].Left.Remove(marked.Disk);
-        while (_termMarks.Count != 0 && _termMarks[0].Left.Count == 0)
-        {
-            _parts.TermKeeper.Tell(new MachineProtocol.WriteTerm(_termMarks[0].Term), Self);
-            _termMarks.RemoveAt(0);
-        }
+        foreach (ulong term in _disks.TermMarked(marked.Disk, marked.Term)) _parts.TermKeeper.Tell(new MachineProtocol.WriteTerm(term), Self);
     }
 
     // Joining: nothing of before may change a disk any more, and every mark is durable, before state comes.
     private void PrepareDisks(StreamId stream)
     {
-        _preparing = (stream, [.. Enumerable.Range(0, _disks.Length)], false);
-        foreach (DiskStanding disk in _disks) disk.IsStale = true;
+        _disks.BeginPreparing((stream.Term, stream.Number));
         if (HasDisks) _parts.TermKeeper.Tell(new MachineProtocol.WriteStale(true, 0), Self);
         TellDisks(new DiskProtocol.Prepare(stream));
         _parts.TermKeeper.Tell(new MachineProtocol.TermBarrier(stream), Self);
@@ -128,40 +103,36 @@ public sealed partial class LockstepCoordinatorActor
 
     private void OnDiskPrepared(DiskProtocol.Prepared prepared)
     {
-        if (_preparing is not { } preparing || preparing.Stream != prepared.Stream) return;
-        preparing.Left.Remove(prepared.Disk);
-        ConsiderPrepared();
+        if (_disks.Prepared(prepared.Disk, (prepared.Stream.Term, prepared.Stream.Number))) Feed(new StatePrepared(Now, prepared.Stream));
     }
 
     private void OnTermBarrier(StreamId stream)
     {
-        if (_preparing is not { } preparing || preparing.Stream != stream) return;
-        _preparing = preparing with { IsBarrierPassed = true };
-        ConsiderPrepared();
-    }
-
-    private void ConsiderPrepared()
-    {
-        if (_preparing is not { IsBarrierPassed: true } preparing || preparing.Left.Count != 0) return;
-        _preparing = null;
-        Feed(new StatePrepared(Now, preparing.Stream));
+        if (_disks.PassedBarrier((stream.Term, stream.Number))) Feed(new StatePrepared(Now, stream));
     }
 
     private void TellPeerIn(StreamId stream, bool isSource)
     {
         if (!HasDisks) return;
         _isPeerTold = true;
-        foreach (DiskStanding disk in _disks) disk.Incoming.Clear();
+        foreach (MirrorReassembly incoming in _incoming) incoming.Clear();
         TellDisks(new DiskProtocol.PeerIn(stream, isSource));
     }
 
-    // A leader that goes on alone: nothing more comes from the other's copies.
+    // A leader that goes on alone, or a follower that won and executes the rest: nothing more comes from the other's copies.
     private void NoteDisks()
     {
-        if (!_isPeerTold || _mode != Mode.Leading || _protocol.HasPeer) return;
+        if (_mode != Mode.None && !_protocol.HasPeer) TellPeerGone();
+    }
+
+    private void TellPeerGone()
+    {
+        if (!_isPeerTold) return;
         _isPeerTold = false;
         TellDisks(new DiskProtocol.PeerGone());
     }
+
+    private bool _hasErrorOfItsOwn; // of its disks: this replica is the one that is wrong, when it differs
 
     // A read that gave other bytes here than on the leader is this copy's fault, or the leader's; digests will tell, this says why.
     private BlockCompleted OwnAs(BlockCompletionReference reference, BlockCompleted own)
@@ -170,10 +141,13 @@ public sealed partial class LockstepCoordinatorActor
         if (!reference.Matches(own with { Status = BlockStatus.Ok }))
             Report("disk-mismatch", FaultSeverity.Error, $"disk-{_options.Definition.Disks[own.DiskIndex].Name}",
                 $"Request {own.RequestId} of machine {_options.Identity.Machine} gave {own.Data.Length} bytes ({own.Status}) on {_options.Identity.Self.Server} and others on {_options.Identity.PeerServer}.");
-        return own with { Status = BlockStatus.Ok };
+        if (own.Status == BlockStatus.Ok || reference.LengthBytes == 0) return own with { Status = BlockStatus.Ok };
+        // What the leader read nobody has any more, or not here: this replica goes on with an error, never with nothing for data, and is the one that is wrong.
+        _hasErrorOfItsOwn = true;
+        return own;
     }
 
-    private string DisksSentence => string.Join("; ", _disks.Select((disk, i) => (Disk: disk, _options.Definition.Disks[i].Name)).Where(d => d.Disk is not { Own: CopyUse.Current, Peer: CopyUse.Current })
+    private string DisksSentence => string.Join("; ", _disks.All.Select((disk, i) => (Disk: disk, _options.Definition.Disks[i].Name)).Where(d => d.Disk is not { Own: CopyUse.Current, Peer: CopyUse.Current })
         .Select(d => d.Disk.Own != CopyUse.Current ? $"disk {d.Name} of {_options.Identity.Self.Server} is {Words(d.Disk.Own)}" : $"disk {d.Name} of {_options.Identity.PeerServer} is {(d.Disk.Peer is { } use ? Words(use) : "not known yet")}"));
 
     private static string Words(CopyUse use) => use switch { CopyUse.Out => "out of service", CopyUse.Rebuilding => "being made equal", _ => "whole" };
@@ -192,8 +166,7 @@ public sealed partial class LockstepCoordinatorActor
 
     private void OnParcel(Parcel parcel)
     {
-        if (parcel.Kind != MirrorParcels.Kind || parcel.Content.Length < MirrorParcels.HeaderBytes || parcel.Content.Span[0] >= _disks.Length) return;
-        int disk = parcel.Content.Span[0];
-        if (_disks[disk].Incoming.Add(parcel.Content) is { } whole) _parts.Disks[disk].Tell(new DiskProtocol.MirrorBytes(disk, whole), Self);
+        if (parcel.Kind != MirrorParcels.Kind || MirrorParcels.DiskOf(parcel.Content, _disks.Count) is not { } disk) return;
+        if (_incoming[disk].Add(parcel.Content) is { } whole) _parts.Disks[disk].Tell(new DiskProtocol.MirrorBytes(disk, whole), Self);
     }
 }

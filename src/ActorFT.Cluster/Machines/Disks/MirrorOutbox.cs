@@ -1,6 +1,7 @@
 using System.Buffers;
 using ActorFT.Lockstep.Messages;
 using ActorFT.Machine.State;
+using ActorFT.Storage.Mirror.Live;
 
 namespace ActorFT.Cluster.Machines.Disks;
 

@@ -17,7 +17,8 @@ namespace ActorFT.Storage.Mirror.Live;
 public sealed partial class DiskMirror
 {
     private const int EndedInMessage = 256, EndedAtOnce = 64, MaxEndedUntold = 65_536, MaxEndedBeforeBase = 4096, MaxEndedThere = 131_072, MaxAwaitedTimes = 8;
-    private const long EndedBytesAtOnce = 4 << 20;
+    private const int KeptAlone = 64;
+    private const long EndedBytesAtOnce = 4 << 20, KeptAloneBytes = 4 << 20;
 
     private sealed class Kept(ulong requestId, PeerAnswer answer, ReadOnlyMemory<byte> data, bool isFlush)
     {
@@ -56,7 +57,7 @@ public sealed partial class DiskMirror
     /// <summary>Keeps what the own copy answered, for a peer whose copy cannot.</summary>
     private void Keep(BlockRequested request, PeerAnswer answer, ReadOnlyMemory<byte> data, BlockStatus status)
     {
-        if (!_isPeerIn || request.Operation is not (BlockOperation.Read or BlockOperation.Flush)) return;
+        if (request.Operation is not (BlockOperation.Read or BlockOperation.Flush)) return;
         if (_kept.TryGetValue(request.RequestId, out Kept? older)) Forget(older);
         if (_endedThere.Remove(request.RequestId))
         {
@@ -81,6 +82,13 @@ public sealed partial class DiskMirror
     {
         while (_keptOrder.First?.Value is { } oldest)
         {
+            // Alone, the last ones are kept: of what the next peer is made from, the machine may not have heard of them yet.
+            if (!_isPeerIn && (_keptBytes > KeptAloneBytes || _kept.Count > KeptAlone))
+            {
+                Forget(oldest);
+                continue;
+            }
+
             bool isTooMuch = _awaitedBytes > MaxAwaitedTimes * _settings.KeptBytes || _awaitedCount > MaxAwaitedTimes * _settings.KeptResults
                 || !oldest.IsAwaited && (_keptBytes - _awaitedBytes > _settings.KeptBytes || _kept.Count - _awaitedCount > _settings.KeptResults);
             if (!isTooMuch) return;
@@ -190,6 +198,24 @@ public sealed partial class DiskMirror
         while (_endedThere.Count > MaxEndedThere) _endedThere.Remove(_endedThere.Min);
         if (!IsTooFarAhead) ReleaseHeldBack(int.MaxValue);
     }
+
+    // What ended here, of late. Requests come out of order: a read that waits behind a held write comes after later ones.
+    private const int EndedRemembered = 16_384;
+    private readonly HashSet<ulong> _endedHere = [];
+    private readonly Queue<ulong> _endedHereOrder = new();
+    private ulong _endedHereFloor;
+
+    private void RememberEnded(ulong id)
+    {
+        if (!_endedHere.Add(id)) return;
+        _endedHereOrder.Enqueue(id);
+        if (_endedHereOrder.Count <= EndedRemembered) return;
+        ulong oldest = _endedHereOrder.Dequeue();
+        _endedHere.Remove(oldest);
+        _endedHereFloor = Math.Max(_endedHereFloor, oldest);
+    }
+
+    private bool HasEndedHere(ulong id) => _settings.Bug == MirrorBug.TakesHeldReadsForEnded ? id <= Math.Max(_latest, _forgottenThrough) : id <= _endedHereFloor || _endedHere.Contains(id);
 
     private readonly List<ulong> _tellAgain = [];
 

@@ -74,7 +74,7 @@ public sealed partial class DiskMirror
         if (stands.Use == CopyUse.Current && Use == CopyUse.Current) _host.Record(copy => copy.SetNeedsFullCompare(false), _ => { });
         _host.OnChanged();
         if (stands.Use != CopyUse.Current && Use == CopyUse.Rebuilding) DropPlan();
-        if (CanPeerServe && Use == CopyUse.Out && !_isStaleMarked && !_isMarkingStale) BeginMarkStale();
+        if (CanPeerServe && Use == CopyUse.Out && !_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
         foreach (Entry entry in Snapshot()) Settle(entry);
     }
 
@@ -100,7 +100,7 @@ public sealed partial class DiskMirror
     {
         ulong id = wanted.RequestId;
         if (_kept.TryGetValue(id, out Kept? kept)) Say(new ResultTold(id, AnswerOf(kept), kept.Data));
-        else if (id > Math.Max(_latest, _forgottenThrough) || _entries.ContainsKey(id))
+        else if (!HasEndedHere(id) || _entries.ContainsKey(id))
         {
             if (_wants.Count < _settings.KeptResults) _wants.Add(id);
         }

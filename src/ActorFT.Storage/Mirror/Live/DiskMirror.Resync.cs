@@ -45,7 +45,8 @@ public sealed partial class DiskMirror
         _transfers.Clear();
         _unconfirmed.Clear();
         _regionsWanted.Clear();
-        (_isPlanning, _isMarkingCurrent) = (false, false);
+        _compared.Clear(); // the scrub does not wait for them
+        _isPlanning = false;
         _sync = null;
         _peerSync = null;
     }
@@ -182,7 +183,7 @@ public sealed partial class DiskMirror
         {
             _isConfirmedWhole = false;
             Stand(CopyUse.Rebuilding, "it lacks a write that met a bad block");
-            if (!_isStaleMarked && !_isMarkingStale) BeginMarkStale();
+            if (!_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
         }
 
         entry.IsHeldByRecord = true;
@@ -289,7 +290,7 @@ public sealed partial class DiskMirror
         List<(int, ReadOnlyMemory<byte>)> blocks = [];
         List<int> unsendable = [];
         int left = theirs.Length, life = _life, copyLife = _copyLife;
-        bool isMoved = _position != position; // written since: these reads would show a later place
+        bool isMoved = _lastWrite[region] > position; // written since: these reads would show a later place
         for (int i = 0; i < theirs.Length; i++)
         {
             int index = i;
@@ -306,12 +307,41 @@ public sealed partial class DiskMirror
                 if (life != _life || copyLife != _copyLife) return;
                 if (outcome.Fault is not null) unsendable.Add(index);
                 else if (BlockHash.Compute(_blockSeed, first + index, outcome.Completed.Data.Span) != theirs[index]) blocks.Add((index, outcome.Completed.Data));
-                if (--left == 0) Say(new RegionTold(region, position, isMoved, isMoved ? [] : [.. blocks.OrderBy(b => b.Item1)], [.. unsendable]));
+                if (--left == 0) SendWithoutBad(region, position, theirs, isMoved, blocks, unsendable);
             });
         }
 
-        if (left == 0) Say(new RegionTold(region, position, isMoved, [], [.. unsendable]));
+        if (left == 0) SendWithoutBad(region, position, theirs, isMoved, blocks, unsendable);
     }
+
+    // A block that is bad here and that the other copy has, by the checksum kept here, is nothing that it lacks. One that it has not, nobody has: what it
+    // holds there is older, and would come back from it as right. So that copy does not become complete before the block is written anew.
+    private void SendWithoutBad(int region, ulong position, ulong[] theirs, bool isMoved, List<(int, ReadOnlyMemory<byte>)> blocks, List<int> unsendable)
+    {
+        if (_settings.Bug == MirrorBug.TakesWhatNobodyHas)
+        {
+            Say(new RegionTold(region, position, isMoved, isMoved ? [] : [.. blocks.OrderBy(b => b.Item1)], [.. unsendable]));
+            return;
+        }
+
+        int life = _life, copyLife = _copyLife;
+        _host.Check(region, checks =>
+        {
+            if (life != _life || copyLife != _copyLife) return;
+            bool isRefused = isMoved || checks is null || _lastWrite[region] > position;
+            int[] nobodys = isRefused ? [] : [.. unsendable.Where(i => checks![i].Stored != theirs[i])];
+            if (nobodys.Length != 0)
+            {
+                isRefused = true;
+                if (_toldNobodys.Add(region))
+                    _host.Tell(MirrorNote.DataLost, $"{nobodys.Length} block(s) of region {region}, from {_geometry.RegionOffset(region) / DiskGeometry.BlockBytes + nobodys[0]} on, are bad here, and the other copy has not what they held: it is not complete before they are written anew");
+            }
+
+            Say(new RegionTold(region, position, isRefused, isRefused ? [] : [.. blocks.OrderBy(b => b.Item1)], []));
+        });
+    }
+
+    private readonly HashSet<int> _toldNobodys = [];
 
     private void OnRegion(RegionTold told)
     {
@@ -409,13 +439,25 @@ public sealed partial class DiskMirror
         int life = _life, copyLife = _copyLife;
         _host.MarkCurrent(isMarked =>
         {
-            if (life != _life || copyLife != _copyLife) return;
             _isMarkingCurrent = false;
-            if (!isMarked) return;
-            if (!CanPeerServe) return; // it went away meanwhile; what this copy is then, the terms decide
-            DropPlan();
-            _host.Tell(MirrorNote.ResyncEnded, "the copy is equal to the other server's and in service");
-            Stand(CopyUse.Current, "");
+            if (life != _life) return; // made anew, and marked so
+            bool isStill = copyLife == _copyLife && Use == CopyUse.Rebuilding && _plan is { IsComplete: true } && CanPeerServe;
+            if (isMarked && (isStill || _settings.Bug == MirrorBug.CurrentWhateverCame && copyLife == _copyLife && CanPeerServe))
+            {
+                DropPlan();
+                _host.Tell(MirrorNote.ResyncEnded, "the copy is equal to the other server's and in service");
+                Stand(CopyUse.Current, "");
+                return;
+            }
+
+            // It failed, or met a bad block, or the peer went away meanwhile: the mark says more than is so, until it is made again (rule 2).
+            if (isMarked && Use != CopyUse.Current)
+            {
+                _isStaleMarked = false;
+                if (CanPeerServe && !_isMarkingStale) BeginMarkStale();
+            }
+
+            foreach (Entry entry in Snapshot()) Settle(entry);
         });
     }
 }

@@ -123,6 +123,7 @@ public sealed partial class DiskMirror
     /// <param name="isSource">Whether this side has the machine, and the other is made from it.</param>
     public void PeerIn(ulong term, ulong number, bool isSource)
     {
+        if (isSource) PeerGone(); // one that is replaced at once was never told to be gone
         (_isPeerIn, _pairing, _isSource) = (true, (term, number), isSource);
         (_peerUse, _peerReason) = (null, "");
         _wants.Clear();
@@ -157,6 +158,9 @@ public sealed partial class DiskMirror
         _life++;
         _entries.Clear();
         Array.Clear(_lastWrite);
+        _endedHere.Clear();
+        _endedHereOrder.Clear();
+        _endedHereFloor = 0;
         (_isPeerIn, _peerUse, _position, _latest, _base, _syncedPosition, _stableThrough, _lostWithCopy, _lostThrough) = (false, null, 0, 0, 0, 0, 0, 0, 0);
         _wants.Clear();
         ForgetKept();
@@ -200,7 +204,9 @@ public sealed partial class DiskMirror
     private bool IsReadableHere(BlockRequested request) => Use != CopyUse.Out && (!IsInside(request) || IsReadableHere((long)request.OffsetBytes, (long)request.LengthBytes));
 
     private bool IsReadableHere(long offset, long length) =>
-        _settings.Bug == MirrorBug.ReadsWhatIsMissing || (_plan is { } plan ? plan.IsReadable(offset, length, _position) : Use == CopyUse.Current);
+        _settings.Bug == MirrorBug.ReadsWhatIsMissing || (_plan is not { } plan ? Use == CopyUse.Current
+            // A complete copy is only looked at there, or has bad blocks, which its checksums tell.
+            : Use == CopyUse.Current ? plan.IsReached(offset, length, _position) : plan.IsReadable(offset, length, _position));
 
     private void SubmitOwn(Entry entry)
     {
@@ -332,9 +338,16 @@ public sealed partial class DiskMirror
             return;
         }
 
-        if (Use != CopyUse.Current && !_isStaleMarked)
+        // The other copy is made from this one, which lacks the change: it will not have it either.
+        if (Use == CopyUse.Current && _peerUse != CopyUse.Current && request.Operation is not (BlockOperation.Read or BlockOperation.Flush))
         {
-            if (_isMarkingStale) return;
+            EndWithError(entry, "the other copy is not complete");
+            return;
+        }
+
+        if (Use != CopyUse.Current && (!_isStaleMarked || _isMarkingCurrent))
+        {
+            if (_isMarkingStale || _isMarkingCurrent) return;
             if (_peerUse is { } use && use != CopyUse.Current)
             {
                 Deny(entry, "the other copy is not complete");
@@ -354,6 +367,9 @@ public sealed partial class DiskMirror
 
         switch (entry.Peer)
         {
+            case PeerAnswer.Ok when request.Operation == BlockOperation.Flush && _lostThrough != 0:
+                EndWithError(entry, "writes of before were lost with its memory"); // the other copy was made from what was left
+                break;
             case PeerAnswer.Ok: End(entry, BlockStatus.Ok, entry.PeerData); break;
             case PeerAnswer.Bad when request.Operation == BlockOperation.Flush:
                 entry.Peer = null; // the other copy may have become complete just now: asked again
@@ -378,6 +394,7 @@ public sealed partial class DiskMirror
     {
         BlockRequested request = entry.Request;
         _entries.Remove(request.RequestId);
+        if (request.Operation is BlockOperation.Read or BlockOperation.Flush) RememberEnded(request.RequestId);
         Counts = Counts with { Requests = Counts.Requests + 1, FromPeer = Counts.FromPeer + (entry.NeedsPeer ? 1 : 0) };
         Complete(request, new BlockCompleted(request.DiskIndex, request.RequestId, status, status == BlockStatus.Ok ? data : default));
     }

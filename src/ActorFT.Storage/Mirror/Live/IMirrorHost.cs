@@ -126,4 +126,14 @@ internal enum MirrorBug : byte
     CleansWithoutMeeting = 5,
     /// <summary>Forgets results that the other replica has not come to, instead of waiting for it.</summary>
     ForgetsWhatIsAwaited = 6,
+    /// <summary>A server's mark says what the last disk said, whatever the others lack.</summary>
+    LastMarkCounts = 7,
+    /// <summary>A server counts as whole when its first disk is.</summary>
+    OneDiskSpeaksForAll = 8,
+    /// <summary>A copy counts as complete though it lacks a block that is bad on the other.</summary>
+    TakesWhatNobodyHas = 9,
+    /// <summary>A read that the machine made and holds back counts as one that ended.</summary>
+    TakesHeldReadsForEnded = 10,
+    /// <summary>Becomes current, once that is durable, whatever it has come to lack meanwhile.</summary>
+    CurrentWhateverCame = 11,
 }

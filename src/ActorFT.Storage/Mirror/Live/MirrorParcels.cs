@@ -1,44 +1,62 @@
 using System.Buffers.Binary;
 using ActorFT.Machine.State;
 
-namespace ActorFT.Cluster.Machines.Disks;
+namespace ActorFT.Storage.Mirror.Live;
 
 /// <summary>
-/// Mirrors' messages as parcels of the FT link: fragments of at most <see cref="FragmentBytes"/>, each with disk (1), number (4), index (2) and count (2)
-/// before it. Small ones go with the log on every path, by the coordinator; large ones with bulk on one, by <see cref="MirrorOutbox"/>.
+/// A mirror's messages in parcels of the FT link: fragments of a bounded size, each with disk (1), number (4), index (2) and count (2) before it. Small ones go
+/// with the log on every path, so a parcel may come twice and in any order; large ones with bulk on one.
 /// </summary>
-internal static class MirrorParcels
+public static class MirrorParcels
 {
     /// <summary>Kind of a parcel with a mirror's message.</summary>
-    internal const byte Kind = 1;
+    public const byte Kind = 1;
 
     /// <summary>Bytes before a fragment.</summary>
-    internal const int HeaderBytes = 9;
+    public const int HeaderBytes = 9;
 
     /// <summary>Longest fragment, and longest message that goes with the log.</summary>
-    internal const int FragmentBytes = 1 << 20, SmallBytes = 4096;
+    public const int FragmentBytes = 1 << 20, SmallBytes = 4096;
 
     /// <summary>Numbers of what goes with bulk begin here: each way has its own.</summary>
-    internal const uint BulkNumbers = 0x8000_0000;
+    public const uint BulkNumbers = 0x8000_0000;
 
     /// <summary>How many fragments a message makes.</summary>
-    internal static int FragmentCount(int messageBytes) => Math.Max(1, (messageBytes + FragmentBytes - 1) / FragmentBytes);
+    public static int FragmentCount(int messageBytes, int fragmentBytes = FragmentBytes) => Math.Max(1, (messageBytes + fragmentBytes - 1) / fragmentBytes);
 
     /// <summary>One of them.</summary>
-    internal static ReadOnlySpan<byte> Fragment(ReadOnlySpan<byte> message, int index) => message[(index * FragmentBytes)..Math.Min(message.Length, (index + 1) * FragmentBytes)];
+    public static ReadOnlySpan<byte> Fragment(ReadOnlySpan<byte> message, int index, int fragmentBytes = FragmentBytes) =>
+        message[(index * fragmentBytes)..Math.Min(message.Length, (index + 1) * fragmentBytes)];
 
     /// <summary>Appends what comes before a fragment.</summary>
-    internal static void WriteHeader(StateWriter writer, byte disk, uint number, int index, int count)
+    public static void WriteHeader(StateWriter writer, byte disk, uint number, int index, int count)
     {
         writer.U8(disk);
         writer.U32(number);
         writer.U16((ushort)index);
         writer.U16((ushort)count);
     }
+
+    /// <summary>Cuts a message up.</summary>
+    public static IEnumerable<byte[]> Cut(int disk, uint number, ReadOnlyMemory<byte> message, int fragmentBytes)
+    {
+        StateWriter writer = new();
+        int count = FragmentCount(message.Length, fragmentBytes);
+        for (int i = 0; i < count; i++)
+        {
+            writer.Clear();
+            WriteHeader(writer, (byte)disk, number, i, count);
+            writer.Raw(Fragment(message.Span, i, fragmentBytes));
+            yield return writer.Written.ToArray();
+        }
+    }
+
+    /// <summary>The disk that a parcel is about; null for what is none.</summary>
+    public static int? DiskOf(ReadOnlyMemory<byte> parcel, int disks) => parcel.Length < HeaderBytes || parcel.Span[0] >= disks ? null : parcel.Span[0];
 }
 
 /// <summary>Puts a mirror's messages together again. Small ones come on every path: each is delivered once.</summary>
-internal sealed class MirrorReassembly
+public sealed class MirrorReassembly
 {
     private const int Remembered = 256, MaxUnfinished = 64;
 
@@ -47,7 +65,7 @@ internal sealed class MirrorReassembly
     private readonly Dictionary<uint, byte[]?[]> _unfinished = [];
 
     /// <summary>Begins anew: the other server's run is another, or may be.</summary>
-    internal void Clear()
+    public void Clear()
     {
         _unfinished.Clear();
         _order.Clear();
@@ -55,7 +73,7 @@ internal sealed class MirrorReassembly
     }
 
     /// <summary>A parcel's content came in. Gives the message that is whole by it, else null; a message of one parcel is part of that.</summary>
-    internal ReadOnlyMemory<byte>? Add(ReadOnlyMemory<byte> content)
+    public ReadOnlyMemory<byte>? Add(ReadOnlyMemory<byte> content)
     {
         uint number = BinaryPrimitives.ReadUInt32LittleEndian(content.Span[1..]);
         int index = BinaryPrimitives.ReadUInt16LittleEndian(content.Span[5..]), count = BinaryPrimitives.ReadUInt16LittleEndian(content.Span[7..]);
