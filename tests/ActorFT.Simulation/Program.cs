@@ -1,10 +1,12 @@
 using System.Globalization;
 using ActorFT.Lockstep.Protocol;
+using ActorFT.Simulation.World;
+using ActorFT.Storage.Mirror.Live;
 
 namespace ActorFT.Simulation;
 
 /// <summary>
-/// <c>scripts/simulate [--seed N] [--count N] [--trace] [--keep-going] [--bug NAME]</c>: runs seeds until stopped, or so many; a seed that
+/// <c>scripts/simulate [--seed N] [--count N] [--trace] [--keep-going] [--disks] [--bug NAME]</c>: runs seeds until stopped, or so many; a seed that
 /// fails is run again with its trace.
 /// </summary>
 internal static class Program
@@ -15,8 +17,9 @@ internal static class Program
     {
         ulong? seed = null;
         ulong count = ulong.MaxValue;
-        bool traces = false, keepsGoing = false;
+        bool traces = false, keepsGoing = false, hasDisks = false;
         PlantedBug bug = PlantedBug.None;
+        MirrorBug mirrorBug = MirrorBug.None;
         for (int i = 0; i < args.Length; i++)
         {
             string? value = i + 1 < args.Length ? args[i + 1] : null;
@@ -25,19 +28,23 @@ internal static class Program
                 case "--seed" when ulong.TryParse(value, CultureInfo.InvariantCulture, out ulong number): (seed, i) = (number, i + 1); break;
                 case "--count" when ulong.TryParse(value, CultureInfo.InvariantCulture, out ulong number): (count, i) = (number, i + 1); break;
                 case "--bug" when Enum.TryParse(value, out PlantedBug planted): (bug, i) = (planted, i + 1); break;
+                case "--bug" when Enum.TryParse(value, out MirrorBug planted): (mirrorBug, hasDisks, i) = (planted, true, i + 1); break;
+                case "--disks": hasDisks = true; break;
                 case "--trace": traces = true; break;
                 case "--keep-going": keepsGoing = true; break;
                 default:
-                    Console.Error.WriteLine($"simulate: {args[i]} is not known or its value is missing; allowed are --seed NUMBER, --count NUMBER, --trace, --keep-going and --bug NAME.");
+                    Console.Error.WriteLine($"simulate: {args[i]} is not known or its value is missing; allowed are --seed NUMBER, --count NUMBER, --trace, --keep-going, --disks and --bug NAME.");
                     return 2;
             }
         }
         // Without a seed every run is a new one: that is the point of running on and on.
         if (seed is not null && count == ulong.MaxValue) count = 1;
-        return Run(seed ?? (ulong)Environment.TickCount64, count, traces, keepsGoing, bug);
+        return Run(seed ?? (ulong)Environment.TickCount64, count, traces, keepsGoing,
+            number => hasDisks ? SimOptions.OfDisks(number, bug, mirrorBug) : SimOptions.Of(number, bug),
+            $"{(hasDisks ? " --disks" : "")}{(bug != PlantedBug.None ? $" --bug {bug}" : mirrorBug != MirrorBug.None ? $" --bug {mirrorBug}" : "")}");
     }
 
-    private static int Run(ulong first, ulong count, bool traces, bool keepsGoing, PlantedBug bug)
+    private static int Run(ulong first, ulong count, bool traces, bool keepsGoing, Func<ulong, SimOptions> optionsOf, string how)
     {
         var counts = new SortedDictionary<string, long>(StringComparer.Ordinal);
         int failed = 0;
@@ -45,12 +52,12 @@ internal static class Program
         for (ulong i = 0; i < count; i++)
         {
             ulong seed = first + i;
-            SimulationResult result = Simulator.Run(seed, counts, bug, traces ? Console.WriteLine : null);
+            SimulationResult result = Simulator.Run(optionsOf(seed), counts, traces ? Console.WriteLine : null);
             if (result.Rule is not null)
             {
-                if (!traces && !keepsGoing) PrintTrace(seed, bug);
-                Console.WriteLine($"seed {seed} FAILED (trace {result.TraceHash:x16}): {result.Message}");
-                Console.WriteLine($"replay: scripts/simulate --seed {seed} --trace{(bug == PlantedBug.None ? "" : $" --bug {bug}")}");
+                if (!traces && !keepsGoing) PrintTrace(optionsOf(seed));
+                Console.WriteLine($"seed {seed} FAILED (trace {result.TraceHash:x16}{(optionsOf(seed).BreaksOnlyCopies ? ", breaks only copies" : "")}): {result.Message}");
+                Console.WriteLine($"replay: scripts/simulate --seed {seed} --trace{how}");
                 failed++;
                 if (!keepsGoing) return 1;
             }
@@ -61,10 +68,10 @@ internal static class Program
         return failed == 0 ? 0 : 1;
     }
 
-    private static void PrintTrace(ulong seed, PlantedBug bug)
+    private static void PrintTrace(SimOptions options)
     {
         var lines = new Queue<string>();
-        Simulator.Run(seed, [], bug, line =>
+        Simulator.Run(options, [], line =>
         {
             lines.Enqueue(line);
             if (lines.Count > TraceLines) lines.Dequeue();

@@ -13,8 +13,9 @@ internal abstract class Checker(SimWorld world)
 
     public static IReadOnlyList<Checker> All(SimWorld world) =>
     [
+        .. world.Options.HasMirrors ? (Checker[])[new DisksChecker(world)] : [new NoStaleStartChecker(world), new MirrorChecker(world)],
         new OutputRuleChecker(world), new OneLeaderChecker(world), new NothingLostChecker(world), new SameHistoryChecker(world),
-        new NoStaleStartChecker(world), new DivergenceChecker(world), new ClockChecker(world), new BoundsChecker(world), new MirrorChecker(world),
+        new DivergenceChecker(world), new ClockChecker(world), new BoundsChecker(world),
         new HandOverChecker(world), new LateOutputChecker(world), new RequestsEndChecker(world),
     ];
 
@@ -23,6 +24,7 @@ internal abstract class Checker(SimWorld world)
     public virtual void AfterLead(SimProcess process) { }
     public virtual void OnFence(SimProcess process, string reason) { }
     public virtual void OnLeaderRound(SimProcess process, Round round, IReadOnlyList<MachineOutput> outputs) { }
+    public virtual void OnRequestEnded(SimProcess process, Toy.ToyEnd end) { }
     public virtual void OnReleased(SimProcess process, MachineOutput output, OutputId id) { }
     public virtual void AfterStep(SimProcess process) { }
     public virtual void AtEnd() { }

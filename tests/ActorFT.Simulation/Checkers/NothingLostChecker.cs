@@ -2,6 +2,7 @@ using ActorFT.Lockstep.Terms;
 using ActorFT.Machine.IO;
 using ActorFT.Simulation.Toy;
 using ActorFT.Simulation.World;
+using ActorFT.Simulation.World.Disks;
 
 namespace ActorFT.Simulation.Checkers;
 
@@ -54,6 +55,13 @@ internal sealed class NothingLostChecker(SimWorld world) : Checker(world)
 
     public override void OnFence(SimProcess process, string reason)
     {
+        // A server whose disks lack something never acts alone: it boots from the other one's, or that one does.
+        if (process.Disks is MirroredDisks { AreCurrent: false })
+        {
+            World.Count("fenced because its disks lack something");
+            return;
+        }
+
         if (World.Arbiter.Durable?.Contains(process.Self) == true)
             Fail("nothing acknowledged is lost", $"{process.Self.Server} threw its state away ({reason}) although it is a member of {World.Arbiter.Durable}");
     }

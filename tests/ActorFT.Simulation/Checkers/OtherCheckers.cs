@@ -54,13 +54,14 @@ internal sealed class BoundsChecker(SimWorld world) : Checker(world)
     private const ulong LagSlackNs = 12_000_000;     // the open record, and a round that was begun
     private const int MaxBuffered = 4000;
     private const long MaxHeldBytes = 60_000;        // the toy says little in the lag limit's time
+    private const long MaxHeldWithDisks = 400_000;   // what it writes in that time
 
     public override void AfterStep(SimProcess process)
     {
         Lockstep.Protocol.ReplicaStatus status = process.Protocol.Status;
         if (status.LagNs > World.Options.Settings.LagLimitNs + LagSlackNs)
             Fail("everything is bounded", $"{process.Self.Server}'s follower lags {status.LagNs / 1_000_000} ms, where {World.Options.Settings.LagLimitNs / 1_000_000} ms are the limit");
-        if (status.BufferedRecords > MaxBuffered || status.HeldBytes > MaxHeldBytes)
+        if (status.BufferedRecords > MaxBuffered || status.HeldBytes > (World.Options.HasMirrors ? MaxHeldWithDisks : MaxHeldBytes))
             Fail("everything is bounded", $"{process.Self.Server} keeps {status.BufferedRecords} records and holds {status.HeldBytes} bytes");
         if (status.PacePercent is > 0 and < 100) World.Count("leader slowed");
     }
@@ -81,7 +82,7 @@ internal sealed class MirrorChecker(SimWorld world) : Checker(world)
             if (BitConverter.ToUInt64(leader.Server.Disk.Read(block), 8) >= follower.Machine!.Round) continue;
             // A write that one side has done, and the other's disk is still to do.
             IEnumerable<ulong> underWay = leader.Machine!.PendingRequests.Concat(follower.Machine.PendingRequests).Select(request => request.RequestId);
-            if (underWay.Concat(leader.WritesBehind).Concat(follower.WritesBehind).Any(request => leader.Machine.Version(request) == newest)) continue;
+            if (underWay.Concat(leader.Disks.WritesBehind).Concat(follower.Disks.WritesBehind).Any(request => leader.Machine.Version(request) == newest)) continue;
             Fail("disks are a mirror", $"block {block} is version {leader.Server.Disk.Version(block):x} at the leader and {follower.Server.Disk.Version(block):x} at the follower");
         }
     }

@@ -11,7 +11,7 @@ namespace ActorFT.Simulation.Toy;
 /// ever happened into everything it says, requests to a disk. Any input lost, doubled or moved to another round changes all later outputs.
 /// Every output begins with (life, round, index), so that checkers know where it comes from.
 /// </summary>
-internal sealed class ToyMachine
+internal sealed partial class ToyMachine
 {
     /// <summary>Pages that the guest uses, and those behind them that it wrote at power-on and leaves alone.</summary>
     public const int PageCount = 6, ColdPageCount = 3;
@@ -28,8 +28,14 @@ internal sealed class ToyMachine
     private ulong _nextRequest = 1, _served, _entropyRequest;
     private int _scrubbed;
 
-    public ToyMachine(ulong life)
+    /// <summary>Switches it on.</summary>
+    /// <param name="life">Counts power-ons.</param>
+    /// <param name="disks">Several disks, with the content of which it compares what it reads; null for one of eight blocks.</param>
+    /// <param name="content">What they hold, as stamps; null for what comes with its state.</param>
+    public ToyMachine(ulong life, ToyDisks? disks = null, ulong[][]? content = null)
     {
+        _disks = disks;
+        if (disks is not null) _logical = content ?? [.. Enumerable.Range(0, disks.Count).Select(_ => new ulong[disks.Sectors])];
         Life = life;
         Accumulator = Mix(life, 77);
         Array.Fill(_dirty, true);
@@ -66,6 +72,12 @@ internal sealed class ToyMachine
     {
         NextTimerNs = TimeNs + TimerNs;
         Emit(outputs, head => new ConsoleWritten(0, head));
+        if (_disks is not null)
+        {
+            RequestOfDisks(outputs, _disks);
+            return;
+        }
+
         if (_pending.Count >= 4) return;
         switch (Accumulator % 5)
         {
@@ -102,6 +114,12 @@ internal sealed class ToyMachine
     {
         switch (input)
         {
+            case FrameReceived frame when frame.Frame.Span.SequenceEqual(s_quiet):
+                _isQuiet = true;
+                break;
+            case FrameReceived frame when frame.Frame.Span.SequenceEqual(s_rewrite):
+                _rewriting = 0;
+                break;
             case FrameReceived frame:
                 Accumulator = Mix(Accumulator, XxHash3.HashToUInt64(frame.Frame.Span));
                 _served++;
@@ -111,8 +129,9 @@ internal sealed class ToyMachine
                 BinaryPrimitives.WriteUInt64LittleEndian(reply.AsSpan(HeadBytes + 16), Accumulator);
                 outputs.Add(new FrameTransmitted(0, reply));
                 break;
-            case BlockCompleted completed when _pending.Remove(completed.RequestId):
-                Accumulator = Mix(Accumulator, completed.RequestId ^ XxHash3.HashToUInt64(completed.Data.Span));
+            case BlockCompleted completed when _pending.Remove(completed.RequestId, out BlockRequested? request):
+                NoteEnded(request, completed);
+                Accumulator = Mix(Accumulator, completed.RequestId ^ XxHash3.HashToUInt64(completed.Data.Span) ^ (ulong)completed.Status << 40);
                 break;
             case EntropyArrived entropy when entropy.RequestId == _entropyRequest:
                 _entropyRequest = 0;
@@ -239,7 +258,9 @@ internal sealed class ToyMachine
             writer.U64(request.OffsetBytes);
             writer.U64(request.LengthBytes);
             writer.Bytes(request.Data.Span);
+            writer.U8((byte)request.DiskIndex);
         }
+        SaveDisks(writer);
         return writer.Written.ToArray();
     }
 
@@ -253,8 +274,9 @@ internal sealed class ToyMachine
         for (ulong i = 0; i < count; i++)
         {
             ulong id = reader.U64();
-            _pending.Add(id, new BlockRequested(0, id, (BlockOperation)reader.U8(), reader.U64(), reader.U64(), reader.Bytes(BlockBytes).ToArray()));
+            _pending.Add(id, LoadRequest(id, ref reader));
         }
+        LoadDisks(ref reader);
         reader.End();
     }
 

@@ -134,10 +134,10 @@ internal sealed class SimFaults(SimWorld world)
                 return true;
             case FaultKind.BitFlip: return Flip(isCold: false);
             case FaultKind.ColdBitFlip: return Flip(isCold: true);
-            case FaultKind.HandOver: return Tell(process => process.IsDuplex && process.IsLeading, now => new HandOverRequested(now));
+            case FaultKind.HandOver: return Tell(process => process.IsDuplex && process.IsLeading && process.Disks is not Disks.MirroredDisks { ArePeersCurrent: false }, now => new HandOverRequested(now));
             case FaultKind.Leave: return Tell(process => process.IsDuplex && world.Random.Chance(0.5), now => new LeaveRequested(now));
             case FaultKind.IsolatePeer:
-                if (!Tell(process => process.IsDuplex && process.IsLeading, now => new IsolatePeerRequested(now, "the operator says so"))) return false;
+                if (!Tell(process => process.IsDuplex && process.IsLeading && process.Disks is not Disks.MirroredDisks { AreCurrent: false }, now => new IsolatePeerRequested(now, "the operator says so"))) return false;
                 // Whoever leads by then: an operator allows the server back wherever the machine is.
                 Undo(lasting, () => { foreach (SimServer each in world.Servers) each.Process?.Deliver(now => new PeerAllowed(now)); });
                 return true;
@@ -223,7 +223,8 @@ internal sealed class SimFaults(SimWorld world)
 
     private readonly List<Action> _undo = [];
 
-    private void Undo(ulong afterNs, Action undo)
+    /// <summary>Ends a fault after a time, or when all do.</summary>
+    public void Undo(ulong afterNs, Action undo)
     {
         bool isDone = false;
         Action once = () =>

@@ -117,6 +117,8 @@ internal sealed class SimPath(SimWorld world, int index)
         }
     }
 
+    public bool IsUpFor(SimProcess process) => process.Connections[index] != 0;
+
     public void Send(SimProcess from, LinkChannel channel, byte[] frame)
     {
         if (!_isConnected || from.Connections[index] != _connection) return;

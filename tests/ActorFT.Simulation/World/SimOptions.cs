@@ -1,4 +1,7 @@
 using ActorFT.Lockstep.Protocol;
+using ActorFT.Simulation.Toy;
+using ActorFT.Simulation.World.Disks;
+using ActorFT.Storage.Mirror.Live;
 
 namespace ActorFT.Simulation.World;
 
@@ -20,6 +23,41 @@ internal sealed record SimOptions
 
     /// <summary>After the last fault the pair must be duplex within this: a few claim, transfer and re-protection times.</summary>
     public ulong LivenessBoundNs { get; init; } = 8000 * Ms;
+
+    /// <summary>The machine has two disks with two copies each, real ones; else one without a mirror.</summary>
+    public bool HasMirrors { get; init; }
+    public ToyDisks? ToyDisks => HasMirrors ? SimCopy.Disks : null;
+    public IReadOnlyList<DiskFault> DiskFaults { get; init; } = [];
+    public ulong MeanDiskFaultGapNs { get; init; }
+
+    /// <summary>Now and then a copy is broken that is the only good one.</summary>
+    public bool BreaksOnlyCopies { get; init; }
+    public MirrorSettings Mirror { get; init; } = new();
+
+    /// <summary>With mirrored disks. Memory that is flipped is left to the others: what a replica writes that is wrong itself, no disk can judge.</summary>
+    public static SimOptions OfDisks(ulong seed, PlantedBug bug = PlantedBug.None, MirrorBug mirrorBug = MirrorBug.None)
+    {
+        SimOptions options = Of(seed, bug);
+        var random = new SimRandom(seed * 0x2545F4914F6CDD1D + 3);
+        DiskFault[] all = Enum.GetValues<DiskFault>();
+        DiskFault[] chosen = [.. all.Where(_ => random.Chance(0.45))];
+        return options with
+        {
+            HasMirrors = true,
+            Faults = [.. options.Faults.Where(fault => fault != FaultKind.BitFlip).DefaultIfEmpty(FaultKind.CrashLosingUnsynced)],
+            DiskFaults = chosen.Length == 0 ? all : chosen,
+            MeanFaultGapNs = random.Pick(100UL, 250UL, 600UL) * Ms,
+            MeanDiskFaultGapNs = random.Pick(30UL, 80UL, 200UL) * Ms,
+            BreaksOnlyCopies = random.Chance(0.2),
+            LivenessBoundNs = 40_000 * Ms,
+            Mirror = new MirrorSettings
+            {
+                SyncIntervalMs = 60, AskAgainMs = 40, RegionsAtOnce = 2, ScrubBytesPerSecond = 0, KeptResults = 512,
+                KeptBytes = random.Chance(0.5) ? 16 << 10 : 32 << 20, // so little that the sides wait for each other
+                Bug = mirrorBug,
+            },
+        };
+    }
 
     public static SimOptions Of(ulong seed, PlantedBug bug = PlantedBug.None)
     {

@@ -13,15 +13,11 @@ internal sealed partial class SimProcess
 
     private readonly List<MachineInput> _inputs = [];
     private readonly SortedDictionary<ulong, BlockCompleted> _completions = []; // of this server's disk, for records to come
-    private readonly HashSet<ulong> _writesBehind = [];
     private int _pace, _roundGeneration;
     private bool _isRoundRunning, _isWakeSet;
     private Record? _record;
     private int _recordRound;
     private bool _isRecordRoundRunning;
-
-    /// <summary>Writes that ended for the machine, and not by the disk.</summary>
-    public IReadOnlyCollection<ulong> WritesBehind => _writesBehind;
 
     private void ChangePace(int percent)
     {
@@ -79,17 +75,11 @@ internal sealed partial class SimProcess
         PumpRounds();
     }
 
-    // A leader may tell its machine of a write's end before the disk has it, or the follower the record. Not past a request that the disk is still to end: a
-    // joiner makes that one anew, over what it got with the disk.
+    // A leader may tell its machine of a write's end before the disk has it, or the follower the record.
     private void EndWritesEarly(List<MachineOutput> outputs)
     {
         foreach (MachineOutput output in outputs)
-        {
-            if (output is not BlockRequested { Operation: BlockOperation.Write } write || World.Random.Chance(0.5)) continue;
-            if (Machine!.PendingRequests.Any(other => other.RequestId < write.RequestId && !_writesBehind.Contains(other.RequestId))) continue;
-            _writesBehind.Add(write.RequestId);
-            _inputs.Add(new BlockCompleted(0, write.RequestId, BlockStatus.Ok, default));
-        }
+            if (output is BlockRequested { Operation: BlockOperation.Write } write && Disks.EndsEarly(write)) _inputs.Add(new BlockCompleted(write.DiskIndex, write.RequestId, BlockStatus.Ok, default));
     }
 
     private List<MachineOutput> RunRound(ulong timeNs, IReadOnlyList<MachineInput> inputs)
@@ -97,6 +87,8 @@ internal sealed partial class SimProcess
         List<MachineOutput> outputs = Machine!.RunRound(timeNs, inputs);
         Times[Machine.Round - 1] = timeNs;
         Registers[Machine.Round] = Machine.Accumulator;
+        foreach (ToyEnd end in Machine.TakeEnded())
+            foreach (Checkers.Checker checker in World.Checkers) checker.OnRequestEnded(this, end);
         foreach (MachineOutput output in outputs)
         {
             if (ToyMachine.IdOf(output) is not { } id) continue;
@@ -187,13 +179,11 @@ internal sealed partial class SimProcess
             if (Machine!.PendingRequests.FirstOrDefault(request => request.RequestId == reference.RequestId) is not { } made) continue; // never made here
             if (!_completions.TryGetValue(reference.RequestId, out BlockCompleted? own))
             {
-                if (made.Operation != BlockOperation.Write || World.Random.Chance(0.5)) return false;
-                _writesBehind.Add(made.RequestId); // the leader's word is enough
-                _completions[made.RequestId] = own = new BlockCompleted(0, made.RequestId, BlockStatus.Ok, default);
+                if (made.Operation != BlockOperation.Write || !Disks.TakesLeadersWord(made, reference)) return false;
+                _completions[made.RequestId] = own = new BlockCompleted(made.DiskIndex, made.RequestId, BlockStatus.Ok, default);
             }
-            if (!reference.Matches(own) && !World.WasAnyTainted)
-                throw new SimulationFailure("both disks say the same", $"request {reference.RequestId} on {Self.Server} gave other data than the leader's");
-            inputs.Add(own);
+
+            inputs.Add(Disks.OwnAs(reference, own));
         }
         foreach (MachineInput input in inputs) if (input is BlockCompleted completed) _completions.Remove(completed.RequestId);
         return true;

@@ -4,6 +4,7 @@ using ActorFT.Lockstep.Terms;
 using ActorFT.Machine.IO;
 using ActorFT.Machine.State;
 using ActorFT.Simulation.Toy;
+using ActorFT.Simulation.World.Disks;
 
 namespace ActorFT.Simulation.World;
 
@@ -25,6 +26,7 @@ internal sealed partial class SimProcess
         _drift = (world.Random.Below(101) - 50) * 1e-6;
         _clockOffset = world.Random.Between(1_000_000, 1_000_000_000_000);
         string peer = world.Servers[1 - server.Index].Name;
+        Disks = world.Options.HasMirrors ? new MirroredDisks(this) : new PlainDisks(this);
         Protocol = new ReplicaProtocol(new ReplicaIdentity(Self, peer, SimWorld.MachineName, new Digest(1, 2)), world.Options.Settings);
     }
 
@@ -63,11 +65,12 @@ internal sealed partial class SimProcess
     /// <summary>Whether an output goes to the disk: each server does those itself.</summary>
     public bool IsDiskWrite(OutputId id) => _diskWrites.Contains(id);
 
-    private ulong LocalNow => _clockOffset + World.NowNs + (ulong)(World.NowNs * _drift);
+    public ulong LocalNow => _clockOffset + World.NowNs + (ulong)(World.NowNs * _drift);
 
     public void Start()
     {
-        Feed(new Started(LocalNow, Server.Disk.TermMark));
+        Feed(new Started(LocalNow, Disks.Mark));
+        Disks.Begin();
         Tick();
     }
 
@@ -76,6 +79,7 @@ internal sealed partial class SimProcess
         if (IsDead) return;
         Deliver(now => new TimerTick(now));
         Scrub();
+        Disks.Tick();
         World.After(World.Options.TickNs, Tick);
     }
 
@@ -91,6 +95,16 @@ internal sealed partial class SimProcess
         if (isDue?.Invoke() == false) return;
         Feed(make(LocalNow));
     }
+
+    /// <summary>Something else is to be done in this process; a hung one does it when it wakes.</summary>
+    public void Post(Action action)
+    {
+        if (IsDead) return;
+        if (IsHung || _posted.Count != 0) _posted.Enqueue(action);
+        else action();
+    }
+
+    private readonly Queue<Action> _posted = new();
 
     public void Hang() => IsHung = true;
 
@@ -120,6 +134,13 @@ internal sealed partial class SimProcess
         IsHung = false;
         GoOn();
         while (!IsHung && _deferred.TryDequeue(out (Func<ulong, ProtocolEvent> Make, Func<bool>? IsDue) next)) Deliver(next.Make, next.IsDue);
+        Disks.Woke();
+        while (!IsHung && !IsDead && _posted.TryPeek(out Action? action))
+        {
+            action();
+            _posted.Dequeue();
+        }
+
         PumpRounds();
         PumpRecord();
     }
@@ -129,10 +150,11 @@ internal sealed partial class SimProcess
         IsDead = true;
         IsLeading = _isFollowing = false;
         Machine = null;
-        AbandonDisk(isCrash: true);
+        Disks.Abandon(isCrash: true);
     }
 
-    private void Feed(ProtocolEvent happened)
+    /// <summary>An event of this process itself.</summary>
+    public void Feed(ProtocolEvent happened)
     {
         _events.Enqueue(happened);
         GoOn();
@@ -162,6 +184,7 @@ internal sealed partial class SimProcess
             foreach (Checkers.Checker checker in World.Checkers) checker.AfterStep(this);
         }
         _isStepping = false;
+        Disks.AfterSteps();
     }
 
     private void Do(Effect effect)
@@ -169,8 +192,11 @@ internal sealed partial class SimProcess
         switch (effect)
         {
             case SendLink send: Send(send); break;
-            case AskArbiter ask: World.Arbiter.Ask(this, ask.Request); break;
-            case PersistTerm persist: Persist(persist.Term); break;
+            case AskArbiter ask:
+                if (ask.Request is ArbiterClaim { Wanted: { Follower: null } alone } && alone.Leader == Self) RequireDisks("claims to lead alone");
+                World.Arbiter.Ask(this, ask.Request);
+                break;
+            case PersistTerm persist: Disks.Persist(persist.Term); break;
             case BootMachine: Boot(); break;
             case Lead lead: BeginLeading(lead.Configuration); break;
             case Follow: BeginFollowing(); break;
@@ -180,8 +206,7 @@ internal sealed partial class SimProcess
             case Perform perform: PerformAll(perform); break;
             case ExecuteRecord execute: BeginRecord(execute.Record); break;
             case CompleteFlush complete:
-                _completions.Remove(complete.Flush.RequestId);
-                AddInput(new BlockCompleted(0, complete.Flush.RequestId, BlockStatus.Ok, default));
+                if (!Disks.MustWait(complete.Flush)) EndFlush(complete.Flush);
                 break;
             case CheckSelf: CheckOneself(); break;
             case AcceptMemory:
@@ -195,12 +220,28 @@ internal sealed partial class SimProcess
             case StreamFinalState stream: RequestFinalState(stream); break;
             case StopStreaming stop: StopStream(stop.Stream); break;
             case RaiseFault fault: World.Count($"fault raised: {fault.Fault.Kind}"); break;
+            case DeliverParcel deliver: Disks.Deliver(deliver.Parcel); break;
             case LeaveCompleted: World.After(0, () => Server.StopInOrder(this)); break;
         }
     }
 
+    // design.md §3 rule 5: whoever may act alone has whole disks.
+    private void RequireDisks(string what)
+    {
+        if (Disks is MirroredDisks { AreCurrent: false }) throw new SimulationFailure("whoever acts alone has whole disks", $"{Self.Server} {what}, and its disks lack something");
+    }
+
+    /// <summary>A flush ends for the machine.</summary>
+    public void EndFlush(FlushId flush)
+    {
+        BlockStatus status = _completions.Remove(flush.RequestId, out BlockCompleted? own) ? own.Status : BlockStatus.Ok;
+        if (Disks.TakeLost(flush.DiskIndex)) status = BlockStatus.IoError;
+        AddInput(new BlockCompleted(flush.DiskIndex, flush.RequestId, status, default));
+    }
+
     private void Send(SendLink send)
     {
+        if (send.Envelope.Message is HandOverReady) RequireDisks("offers to lead");
         byte[] frame = SimPath.Encode(send.Envelope);
         for (int path = 0; path < World.Paths.Length; path++)
             if (send.Path is null || send.Path == path) World.Paths[path].Send(this, send.Channel, frame);
@@ -209,7 +250,7 @@ internal sealed partial class SimProcess
     private void CheckOneself()
     {
         if (Machine is null) return; // fenced by a later event
-        bool isSound = Machine.IsSound;
+        bool isSound = Machine.IsSound && !Disks.IsDoubtful;
         World.Count(isSound ? "self-check sound" : "self-check found a fault");
         Feed(new SelfChecked(LocalNow, isSound, [new ComponentDigest("memory", Machine.ComputeDigest())]));
     }
@@ -225,7 +266,8 @@ internal sealed partial class SimProcess
     private void Boot()
     {
         foreach (Checkers.Checker checker in World.Checkers) checker.OnBoot(this);
-        Machine = new ToyMachine(++World.Lives);
+        Disks.Discard();
+        Machine = new ToyMachine(++World.Lives, World.Options.ToyDisks, Disks.Content);
         IsTainted = false;
         Registers.Clear();
         Executed.Clear();
@@ -237,6 +279,7 @@ internal sealed partial class SimProcess
         (IsLeading, _isFollowing, LeadsIn) = (true, false, configuration);
         if (Machine!.Round != 0) World.Count(configuration.Follower is null ? "failover" : "hand-over done");
         PromotedRound = Machine.Round;
+        Disks.Leads(true);
         Tracker.Lead();
         TakeOverInputs();
         foreach (Checkers.Checker checker in World.Checkers) checker.OnLead(this, configuration);
@@ -248,6 +291,7 @@ internal sealed partial class SimProcess
     {
         if (IsLeading) KeepCompletions();
         (IsLeading, _isFollowing, LeadsIn) = (false, true, null);
+        Disks.Leads(false);
         Tracker.Follow(Machine!.Round);
         _roundGeneration++;
         _isRoundRunning = false;
@@ -264,7 +308,7 @@ internal sealed partial class SimProcess
         _streaming = null;
         _inputs.Clear();
         _completions.Clear();
-        AbandonDisk(isCrash: false);
+        Disks.Discard();
         World.Count("fenced");
     }
 }

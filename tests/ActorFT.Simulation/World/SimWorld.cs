@@ -3,6 +3,8 @@ using System.IO.Hashing;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine.IO;
 using ActorFT.Simulation.Checkers;
+using ActorFT.Simulation.Toy;
+using ActorFT.Simulation.World.Disks;
 
 namespace ActorFT.Simulation.World;
 
@@ -35,6 +37,8 @@ internal sealed class SimWorld
         Servers = [new SimServer(this, 0, "server-a"), new SimServer(this, 1, "server-b")];
         Paths = [new SimPath(this, 0), new SimPath(this, 1)];
         Faults = new SimFaults(this);
+        Truth = options.HasMirrors ? new DiskTruth(this) : null;
+        DiskFaults = new DiskFaults(this);
         Arbiter = new SimArbiter(this);
         Checkers = Checker.All(this);
         _clients = [new SimClient(this, 1), new SimClient(this, 2)];
@@ -47,6 +51,9 @@ internal sealed class SimWorld
     public SimPath[] Paths { get; }
     public SimFaults Faults { get; }
     public SimArbiter Arbiter { get; }
+    public DiskTruth? Truth { get; }
+    public DiskFaults DiskFaults { get; }
+    public bool IsTraced => _trace is not null;
     public IReadOnlyList<Checker> Checkers { get; }
     public ulong NowNs { get; private set; }
     public ulong Lives { get; set; }
@@ -54,6 +61,9 @@ internal sealed class SimWorld
     public ulong TraceHash => _traceHash.GetCurrentHashAsUInt64();
     /// <summary>A bit was flipped in this run: what two replicas wrote may differ where nothing promises that it does not.</summary>
     public bool WasAnyTainted { get; set; }
+
+    /// <summary>Faults came together that leave the machine to an operator.</summary>
+    public bool IsStopped { get; private set; }
 
     public bool IsAnyTainted => Servers.Any(server => server.Process is { IsTainted: true });
 
@@ -75,10 +85,14 @@ internal sealed class SimWorld
         TickPaths();
         foreach (SimClient client in _clients) client.Start();
         Faults.Begin();
+        if (Options.HasMirrors) DiskFaults.Begin();
         RunUntil(Options.ChaosNs);
         Trace("world", "heals");
         Faults.Heal();
+        DiskFaults.Heal();
         RunUntilDuplex();
+        if (IsStopped) return;
+        if (Options.HasMirrors) CompareCopies();
         foreach (SimClient client in _clients) client.Check();
         foreach (Checker checker in Checkers) checker.AtEnd();
         Count(Options.Settings.Commit == CommitMode.Verified ? "runs in verified" : "runs in received");
@@ -87,15 +101,52 @@ internal sealed class SimWorld
     private void RunUntilDuplex()
     {
         ulong limit = NowNs + Options.LivenessBoundNs, wholeSinceNs = NowNs;
+        bool isRewritten = false;
         while (NowNs - wholeSinceNs < StaysWholeNs)
         {
+            if (NowNs >= limit && Options.HasMirrors && Servers.All(server => server.Process is { HasState: false }))
+            {
+                // Two faults: of each server's disks one is not whole, or those that are whole are no member's. That needs an operator, and nothing is lost.
+                Count("stopped: no server may boot");
+                IsStopped = true;
+                return;
+            }
+
             if (NowNs >= limit) throw new SimulationFailure("whole again within the bound", Describe());
             RunUntil(NowNs + 5_000_000);
-            if (!IsDuplex || Servers.Any(server => server.Process is { Machine.IsSound: false }) || !_clients.All(client => client.WasServedSince(Options.ChaosNs))) wholeSinceNs = NowNs;
+            if (Options.HasMirrors && !isRewritten && NowNs > limit - Options.LivenessBoundNs / 2 && Servers.SelectMany(server => server.Copies).Any(copy => copy.IsWrong))
+            {
+                // Nobody has what a block held: its copy is not complete before that is written anew.
+                Count("disks written anew, for a block that was lost");
+                isRewritten = true;
+                SendFrame(ToyMachine.Rewrite.ToArray());
+            }
+
+            if (!IsDuplex || Options.HasMirrors && !DiskFaults.IsWhole || Servers.Any(server => server.Process is { Machine.IsSound: false }) || !_clients.All(client => client.WasServedSince(Options.ChaosNs))) wholeSinceNs = NowNs;
         }
     }
 
+    private const ulong QuietBoundNs = 6_000_000_000;
+
+    // The machine makes no requests any more: then nothing is under way, and what both copies hold can be compared.
+    private void CompareCopies()
+    {
+        ulong limit = NowNs + QuietBoundNs;
+        SendFrame(ToyMachine.Quiet.ToArray());
+        while (!Servers.All(server => server.Process is { Machine: { IsQuiet: true, PendingRequests.Count: 0 } }))
+        {
+            if (NowNs >= limit) throw new SimulationFailure("every request ends", string.Join("; ", Servers.Select(server => $"{server.Name} waits for {string.Join(", ", server.Process?.Machine?.PendingRequests.Select(r => $"{r.Operation} {r.RequestId} of disk {r.DiskIndex}") ?? [])}")));
+            RunUntil(NowNs + 5_000_000);
+        }
+
+        RunUntil(NowNs + 100_000_000); // a write was told to the machine before its copy had it, perhaps
+        foreach (SimServer server in Servers) foreach (SimCopy copy in server.Copies) copy.Actor!.Copy!.Flush();
+        Truth!.CheckEqual(Servers[0].Process!.Machine!);
+        foreach (SimServer server in Servers) foreach (SimCopy copy in server.Copies) copy.TakeStock();
+    }
+
     private string Describe() => $"{string.Join("; ", Servers.Select(server => $"{server.Name} {server.Process?.Protocol.Status.ToString() ?? "down"}"))}; arbiter {Arbiter.Durable}; "
+        + string.Concat(Servers.SelectMany(server => server.Copies).Select(copy => $"disk {copy.Disk} of {copy.Server.Name} {copy.Actor?.Mirror.Use}{(copy.IsWrong ? ", wrong" : "")} ({copy.Actor?.Mirror.Reason}); "))
         + $"clients served at {string.Join(", ", _clients.Select(client => client.ServedAtNs / 1_000_000))} of {NowNs / 1_000_000} ms";
 
     private void RunUntil(ulong timeNs)
@@ -143,7 +194,7 @@ internal sealed class SimWorld
 
     private static string Describe(MachineOutput output) => output switch
     {
-        BlockRequested block => $"{block.Operation} {block.RequestId} at {block.OffsetBytes}",
+        BlockRequested block => $"{block.Operation} {block.RequestId} at {block.OffsetBytes}{(block.DiskIndex == 0 ? "" : $" of disk {block.DiskIndex}")}",
         _ => $"{output.GetType().Name} of round {Toy.ToyMachine.IdOf(output)?.Round.ToString() ?? "?"}",
     };
 
