@@ -86,16 +86,16 @@ public class LoneCopyTests
     {
         StateWriter writer = new();
         MirrorCodec.Write(writer, 7, 1, message);
-        _mirror.Received(writer.Written);
+        _mirror.Received(writer.Written.ToArray());
     }
 
     private sealed class Host : MirrorHostBase
     {
         internal List<ResultTold> Told { get; } = [];
 
-        public override void Send(ReadOnlyMemory<byte> message)
+        public override void Send(ReadOnlySpan<byte> message, bool isRegion)
         {
-            if (MirrorCodec.Read(message.Span).Message is ResultTold told) Told.Add(told);
+            if (MirrorCodec.Read(message.ToArray()).Message is ResultTold told) Told.Add(told);
         }
 
         public override void Record(Action<DiskCopy> change, Action<bool> ended)

@@ -271,7 +271,7 @@ internal sealed class MirroredDisks : SimDisks
     public override void Deliver(Parcel parcel)
     {
         if (parcel.Kind != MirrorParcel || MirrorParcels.DiskOf(parcel.Content, _disks.Count) is not { } disk) return;
-        if (_incoming[disk].Add(parcel.Content.ToArray()) is { } whole) ToDisk(disk, () => Actors[disk].Mirror.Received(whole.Span));
+        if (_incoming[disk].Add(parcel.Content.ToArray()) is { } whole) ToDisk(disk, () => Actors[disk].Mirror.Received(whole));
     }
 
     public override void Tick()

@@ -297,6 +297,12 @@ internal sealed class SimDiskActor : IMirrorHost
         });
     }
 
+    void IMirrorHost.SubmitWrites(ulong requestId, IReadOnlyList<CopyWrite> writes, Action<BlockOutcome> ended)
+    {
+        if (_worker is { } worker) worker.SubmitWrites(_files.Disk, requestId, writes, ended);
+        else Later(() => ended(new BlockOutcome(new BlockCompleted(_files.Disk, requestId, BlockStatus.IoError, default), CopyFaultKind.Failed, "the copy takes no requests", [], null, 0)));
+    }
+
     void IMirrorHost.Check(int region, Action<BlockCheck[]?> ended)
     {
         DiskCopy? copy = Copy;
@@ -349,7 +355,11 @@ internal sealed class SimDiskActor : IMirrorHost
         World.At(_recordsBusyUntilNs, Do);
     }
 
-    void IMirrorHost.Send(ReadOnlyMemory<byte> message) => _owner.ToCoordinator(_files.Disk, () => _owner.SendMirrorBytes(_files.Disk, message));
+    void IMirrorHost.Send(ReadOnlySpan<byte> message, bool isRegion)
+    {
+        byte[] kept = message.ToArray();
+        _owner.ToCoordinator(_files.Disk, () => _owner.SendMirrorBytes(_files.Disk, kept));
+    }
 
     void IMirrorHost.Complete(BlockCompleted completion, BlockOperation operation)
     {

@@ -12,10 +12,11 @@ internal sealed class SimDiskWorker(SimProcess process, SimCopy files, DiskCopy 
 {
     private const int MaxReading = 2;
 
-    private sealed class Job(BlockRequested request, Action<BlockOutcome> ended, ulong sinceNs)
+    private sealed class Job(BlockRequested request, Action<BlockOutcome> ended, ulong sinceNs, IReadOnlyList<CopyWrite>? writes = null)
     {
         public RequestOrder.Item Item { get; } = new(request);
         public Action<BlockOutcome> Ended { get; } = ended;
+        public IReadOnlyList<CopyWrite>? Writes { get; } = writes;
         public ulong SinceNs { get; set; } = sinceNs;
     }
 
@@ -39,9 +40,16 @@ internal sealed class SimDiskWorker(SimProcess process, SimCopy files, DiskCopy 
         foreach (Job job in _jobs.Values) job.SinceNs = World.NowNs;
     }
 
-    public void Submit(BlockRequested request, Action<BlockOutcome> ended)
+    public void Submit(BlockRequested request, Action<BlockOutcome> ended) => Add(new Job(request, ended, World.NowNs));
+
+    public void SubmitWrites(int disk, ulong requestId, IReadOnlyList<CopyWrite> writes, Action<BlockOutcome> ended)
     {
-        var job = new Job(request, ended, World.NowNs);
+        ulong from = writes[0].OffsetBytes, end = writes[^1].OffsetBytes + (ulong)writes[^1].Data.Length;
+        Add(new Job(new BlockRequested(disk, requestId, BlockOperation.Write, from, end - from, default), ended, World.NowNs, writes));
+    }
+
+    private void Add(Job job)
+    {
         _jobs[job.Item] = job;
         _order.Add(job.Item);
         Pump();
@@ -114,7 +122,7 @@ internal sealed class SimDiskWorker(SimProcess process, SimCopy files, DiskCopy 
                 return;
             }
 
-            data = Do(request);
+            data = Do(job);
         }
         catch (BlockIoException e)
         {
@@ -125,9 +133,16 @@ internal sealed class SimDiskWorker(SimProcess process, SimCopy files, DiskCopy 
         End(job, null, "", [], data);
     }
 
-    private byte[] Do(BlockRequested request)
+    private byte[] Do(Job job)
     {
+        BlockRequested request = job.Item.Request;
         byte[] data = [];
+        if (job.Writes is { } writes)
+        {
+            foreach (CopyWrite write in writes) copy.Write((long)write.OffsetBytes, write.Data.Span);
+            return data;
+        }
+
         switch (request.Operation)
         {
             case BlockOperation.Read:
@@ -197,7 +212,7 @@ internal sealed class SimDiskWorker(SimProcess process, SimCopy files, DiskCopy 
         if (_mutating is not { } job || job.Item.Request.Operation == BlockOperation.Flush || World.Random.Chance(0.5)) return;
         try
         {
-            Do(job.Item.Request);
+            Do(job);
         }
         catch (Exception e) when (e is BlockIoException or InvalidOperationException)
         {
