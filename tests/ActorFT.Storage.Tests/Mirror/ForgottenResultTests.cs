@@ -1,5 +1,4 @@
 using ActorFT.Machine.IO;
-using ActorFT.Machine.State;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
 using ActorFT.Storage.Mirror.Live;
@@ -18,7 +17,7 @@ public class ForgottenResultTests
         _mirror = new DiskMirror(new DiskName("db", "data"), new DiskGeometry(1 << 20), new MirrorSettings { KeptBytes = 4096 }, _host);
         _mirror.CopyOpened(true, "");
         _mirror.PeerIn(7, 1, isSource: true);
-        Hear(new CopyStands(CopyUse.Rebuilding, "new"));
+        MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Rebuilding, "new"));
         for (ulong id = 1; id <= 3; id++)
         {
             _mirror.Request(Read(id));
@@ -29,8 +28,8 @@ public class ForgottenResultTests
     [Fact]
     public void ReadThatIsNotKept_IsReadAgain_Once()
     {
-        Hear(Wanted(1));
-        Hear(Wanted(1)); // asked again meanwhile
+        MirrorHostBase.Hear(_mirror, Wanted(1));
+        MirrorHostBase.Hear(_mirror, Wanted(1)); // asked again meanwhile
         BlockRequested again = Assert.Single(_host.Submitted);
         Assert.Equal((BlockOperation.Read, 4096UL, 4096UL), (again.Operation, again.OffsetBytes, again.LengthBytes));
         _host.End(null, 1);
@@ -41,7 +40,7 @@ public class ForgottenResultTests
     [Fact]
     public void ReadThatIsKept_IsAnsweredAtOnce()
     {
-        Hear(Wanted(3));
+        MirrorHostBase.Hear(_mirror, Wanted(3));
         Assert.Equal((PeerAnswer.Ok, (byte)3), Told(3));
         Assert.Empty(_host.Submitted);
     }
@@ -50,7 +49,7 @@ public class ForgottenResultTests
     public void ReadThatIsNotKept_AndWhatItSawWasWrittenSince_IsGone()
     {
         _mirror.Request(new BlockRequested(0, 4, BlockOperation.Write, 8192, 512, new byte[512]));
-        Hear(Wanted(1));
+        MirrorHostBase.Hear(_mirror, Wanted(1));
         Assert.Equal((PeerAnswer.Gone, default(byte)), Told(1));
         Assert.Single(_host.Submitted); // the write
     }
@@ -58,7 +57,7 @@ public class ForgottenResultTests
     [Fact]
     public void ReadAgain_ThatFails_IsBad()
     {
-        Hear(Wanted(1));
+        MirrorHostBase.Hear(_mirror, Wanted(1));
         _host.End(CopyFaultKind.Corrupt);
         Assert.Equal((PeerAnswer.Bad, default(byte)), Told(1));
     }
@@ -70,7 +69,7 @@ public class ForgottenResultTests
     [InlineData(4097UL, 4096UL)]
     public void RangeThatIsNoneOfTheDisk_IsGone(ulong offset, ulong length)
     {
-        Hear(new ResultWanted(1, offset, length));
+        MirrorHostBase.Hear(_mirror, new ResultWanted(1, offset, length));
         Assert.Equal((PeerAnswer.Gone, default(byte)), Told(1));
         Assert.Empty(_host.Submitted);
     }
@@ -83,13 +82,6 @@ public class ForgottenResultTests
     {
         ResultTold told = Assert.Single(_host.Told, told => told.RequestId == id);
         return (told.Answer, told.Data.IsEmpty ? default : told.Data.Span[0]);
-    }
-
-    private void Hear(MirrorMessage message)
-    {
-        StateWriter writer = new();
-        MirrorCodec.Write(writer, 7, 1, message);
-        _mirror.Received(writer.WrittenMemory);
     }
 
     private sealed class Host : MirrorHostBase

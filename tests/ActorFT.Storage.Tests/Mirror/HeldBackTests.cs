@@ -1,5 +1,4 @@
 using ActorFT.Machine.IO;
-using ActorFT.Machine.State;
 using ActorFT.Storage.Metadata;
 using ActorFT.Storage.Mirror.Live;
 using Xunit;
@@ -22,7 +21,7 @@ public class HeldBackTests
         _mirror.CopyOpened(true, "");
         _mirror.PeerIn(7, 1, isSource: true);
         _mirror.Tick(_nowMs);
-        Hear(new CopyStands(CopyUse.Rebuilding, "new"));
+        MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Rebuilding, "new"));
     }
 
     [Fact]
@@ -45,7 +44,7 @@ public class HeldBackTests
         for (ulong id = 1; id <= 5; id++) Write(5 + id, at: id);
         for (ulong id = 1; id <= 5; id++)
         {
-            Hear(new ResultWanted(id, Block * id, Block));
+            MirrorHostBase.Hear(_mirror, new ResultWanted(id, Block * id, Block));
             ResultTold told = Assert.Single(_host.Told.OfType<ResultTold>(), told => told.RequestId == id);
             Assert.Equal((PeerAnswer.Ok, (byte)id), (told.Answer, told.Data.Span[0]));
         }
@@ -129,7 +128,7 @@ public class HeldBackTests
     {
         ReadThrough(5); // it has not said that it tells, and the machine's state was not taken yet
         Assert.Equal(5, _host.Ended.Count);
-        Hear(new RequestsEnded(0, []));
+        MirrorHostBase.Hear(_mirror, new RequestsEnded(0, []));
         ReadThrough(9, from: 6); // the state was not taken yet
         Assert.Equal(9, _host.Ended.Count);
         _mirror.MarkBase();
@@ -153,7 +152,7 @@ public class HeldBackTests
         Pair();
         TellEnded(1);
         ReadThrough(1);
-        Hear(new RequestsEnded(_told, [1]));
+        MirrorHostBase.Hear(_mirror, new RequestsEnded(_told, [1]));
         _mirror.Request(Read(1)); // a later machine's request of that number would be forgotten
         _host.End(null, 1);
         Assert.Equal(Block, _mirror.KeptBytes);
@@ -171,7 +170,7 @@ public class HeldBackTests
         Assert.Single(ToldEnded);
         _mirror.Tick(_nowMs += 1);
         Assert.Equal(2, ToldEnded.Count());
-        Hear(new EndedHeard(1));
+        MirrorHostBase.Hear(_mirror, new EndedHeard(1));
         _mirror.Tick(_nowMs += 10_000);
         Assert.Equal(2, ToldEnded.Count());
     }
@@ -191,11 +190,11 @@ public class HeldBackTests
 
     private void Pair()
     {
-        Hear(new RequestsEnded(0, []));
+        MirrorHostBase.Hear(_mirror, new RequestsEnded(0, []));
         _mirror.MarkBase();
     }
 
-    private void TellEnded(params ulong[] ids) => Hear(new RequestsEnded(++_told, ids));
+    private void TellEnded(params ulong[] ids) => MirrorHostBase.Hear(_mirror, new RequestsEnded(++_told, ids));
 
     private static BlockRequested Read(ulong id) => new(0, id, BlockOperation.Read, Block * (id % 200), Block, default);
 
@@ -212,13 +211,6 @@ public class HeldBackTests
     {
         _mirror.Request(new BlockRequested(0, id, BlockOperation.Write, Block * at, 512, new byte[512]));
         _host.End(null);
-    }
-
-    private void Hear(MirrorMessage message)
-    {
-        StateWriter writer = new();
-        MirrorCodec.Write(writer, 7, 1, message);
-        _mirror.Received(writer.WrittenMemory);
     }
 
     private sealed class Host : MirrorHostBase

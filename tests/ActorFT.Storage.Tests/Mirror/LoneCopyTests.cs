@@ -1,5 +1,4 @@
 using ActorFT.Machine.IO;
-using ActorFT.Machine.State;
 using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
@@ -19,7 +18,7 @@ public class LoneCopyTests
         _mirror = new DiskMirror(new DiskName("db", "data"), new DiskGeometry(1 << 20), new MirrorSettings(), _host);
         _mirror.CopyOpened(true, "");
         _mirror.PeerIn(7, 1, isSource: true);
-        Hear(new CopyStands(CopyUse.Rebuilding, "new"));
+        MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Rebuilding, "new"));
     }
 
     [Fact]
@@ -30,7 +29,7 @@ public class LoneCopyTests
         Assert.Empty(_host.Ended);
         _mirror.CopyOpened(true, "");
         Assert.Equal([(1UL, BlockStatus.IoError)], _host.Ended);
-        Hear(new CopyStands(CopyUse.Current, ""));
+        MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Current, ""));
         Assert.Single(_host.Ended);
     }
 
@@ -43,8 +42,8 @@ public class LoneCopyTests
         _host.End(CopyFaultKind.IoError);
         _mirror.Request(Flush(3)); // the copy is out of service
         _mirror.CopyOpened(true, "");
-        Hear(new CopyStands(CopyUse.Current, ""));
-        Hear(new ResultTold(3, PeerAnswer.Ok, default));
+        MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Current, ""));
+        MirrorHostBase.Hear(_mirror, new ResultTold(3, PeerAnswer.Ok, default));
         Assert.Contains((3UL, BlockStatus.IoError), _host.Ended);
     }
 
@@ -53,7 +52,7 @@ public class LoneCopyTests
     {
         _mirror.Request(Read(5)); // beside the write that 4 waits for: made before it
         _host.End(null, 5);
-        Hear(new ResultWanted(4, 4096 * 4, 4096));
+        MirrorHostBase.Hear(_mirror, new ResultWanted(4, 4096 * 4, 4096));
         Assert.Empty(_host.Submitted);
         Assert.Empty(_host.Told);
         _mirror.Request(Write(3));
@@ -67,7 +66,7 @@ public class LoneCopyTests
     [Fact]
     public void PeerThatIsReplaced_WithoutBeingToldToBeGone_AnswersForNothingOfBefore()
     {
-        Hear(new CopyStands(CopyUse.Current, ""));
+        MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Current, ""));
         Assert.Equal(CopyUse.Current, _mirror.PeerUse);
         _mirror.PeerIn(8, 1, isSource: true);
         Assert.Null(_mirror.PeerUse);
@@ -81,13 +80,6 @@ public class LoneCopyTests
     private static BlockRequested Write(ulong id) => new(0, id, BlockOperation.Write, 4096 * id, 512, new byte[512]);
 
     private static BlockRequested Flush(ulong id) => new(0, id, BlockOperation.Flush, 0, 0, default);
-
-    private void Hear(MirrorMessage message)
-    {
-        StateWriter writer = new();
-        MirrorCodec.Write(writer, 7, 1, message);
-        _mirror.Received(writer.Written.ToArray());
-    }
 
     private sealed class Host : MirrorHostBase
     {

@@ -1,4 +1,5 @@
 using ActorFT.Machine.IO;
+using ActorFT.Machine.State;
 using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Mirror.Live;
@@ -15,6 +16,14 @@ internal abstract class MirrorHostBase : IMirrorHost
 
     /// <summary>Requests of the machine that the mirror ended.</summary>
     internal List<(ulong Id, BlockStatus Status)> Ended { get; } = [];
+
+    /// <summary>A message of the other side's mirror, of the pairing that these tests are in (7, 1), comes to a mirror.</summary>
+    internal static void Hear(DiskMirror mirror, MirrorMessage message)
+    {
+        StateWriter writer = new();
+        MirrorCodec.Write(writer, 7, 1, message);
+        mirror.Received(writer.WrittenMemory);
+    }
 
     /// <summary>Ends the own copy's oldest request; a read gives the byte everywhere.</summary>
     internal void End(CopyFaultKind? fault, byte content = 0, double latencyMs = 0)

@@ -1,5 +1,4 @@
 using ActorFT.Machine.IO;
-using ActorFT.Machine.State;
 using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
@@ -27,19 +26,12 @@ public sealed class StallBehindTests
         mirror.CopyOpened(true, "");
         mirror.PeerIn(7, 1, isSource);
         if (isSource) mirror.MarkBase();
-        Hear(mirror, new RequestsEnded(0, []));
-        Hear(mirror, new CopyStands(peer, "as the test has it"));
+        MirrorHostBase.Hear(mirror, new RequestsEnded(0, []));
+        MirrorHostBase.Hear(mirror, new CopyStands(peer, "as the test has it"));
         return mirror;
     }
 
-    private static void Hear(DiskMirror mirror, MirrorMessage message)
-    {
-        StateWriter writer = new();
-        MirrorCodec.Write(writer, 7, 1, message);
-        mirror.Received(writer.WrittenMemory);
-    }
-
-    private void EndedThere(DiskMirror mirror, params ulong[] ids) => Hear(mirror, new RequestsEnded(++_told, ids));
+    private void EndedThere(DiskMirror mirror, params ulong[] ids) => MirrorHostBase.Hear(mirror, new RequestsEnded(++_told, ids));
 
     private static BlockRequested Flush(ulong id) => new(0, id, BlockOperation.Flush, 0, 0, default);
 
@@ -63,7 +55,7 @@ public sealed class StallBehindTests
         _host.End(CopyFaultKind.Stalled); // given up
         Run(_mirror, 1_000);
         Assert.Contains(_host.Told.OfType<ResultWanted>(), wanted => wanted.RequestId == 1);
-        Hear(_mirror, new ResultTold(1, PeerAnswer.Ok, default));
+        MirrorHostBase.Hear(_mirror, new ResultTold(1, PeerAnswer.Ok, default));
         Assert.Equal([(1UL, BlockStatus.Ok)], _host.Ended);
     }
 
