@@ -14,7 +14,8 @@ namespace ActorFT.Cluster.Machines;
 // What the protocol says is done here, to the letter.
 public sealed partial class LockstepCoordinatorActor
 {
-    private readonly StateWriter _encoded = new();
+    private readonly RecordCopies _copies = new();
+    private StateWriter _encoded = new();
     private readonly Dictionary<(int Disk, ulong Request), int> _issued = []; // requests given to this server's disks, not consumed yet; a write's bytes, else -1
 
     private void Do(Effect effect)
@@ -76,19 +77,53 @@ public sealed partial class LockstepCoordinatorActor
         {
             SendLog(only);
         }
+        else if (send.Envelope.Message is RecordSent record)
+        {
+            SendRecord(record);
+        }
         else
         {
-            // Records and acknowledgements, thousands a second, leave at once on the best path. Their copies follow within a tick, many in one go: a path
+            // Acknowledgements, thousands a second, leave at once on the best path. Their copies follow within a tick, many in one go: a path
             // that breaks costs at most that, and the other one's packets and wake-ups are a fraction.
-            int best = send.Envelope.Message is RecordSent or FollowerProgress ? _options.Link.BestPath : -1;
+            int best = send.Envelope.Message is FollowerProgress ? _options.Link.BestPath : -1;
             for (int path = 0; path < _options.Link.PathCount; path++) SendLog(path, mayTrail: best >= 0 && path != best);
         }
     }
 
-    // What a path does not take is lost with it: the protocol repeats what matters.
-    private void SendLog(int path, bool mayTrail = false)
+    // On the best path at once; on the others when the follower does not say soon that it has it.
+    private void SendRecord(RecordSent record)
     {
-        if (_options.Link.TrySend(path, isBulk: false, _options.Channel, _encoded.Written, mayTrail)) _logBytes += _encoded.Written.Length;
+        int best = _options.Link.BestPath;
+        if (!SendLog(best))
+        {
+            for (int path = 0; path < _options.Link.PathCount; path++) if (path != best) SendLog(path);
+        }
+        else if (_options.Link.PathCount > 1)
+        {
+            _copies.Keep(record, _encoded, Now);
+            _encoded = _copies.Rent();
+        }
+    }
+
+    private void SendCopies(bool isAll)
+    {
+        int best = _options.Link.BestPath;
+        while (_copies.TryTakeOverdue(Now, isAll, out StateWriter bytes))
+        {
+            // The best path may have changed since: then all get it, and the second copy is told by its number.
+            for (int path = 0; path < _options.Link.PathCount; path++) if (isAll || path != best) SendLog(path, bytes, mayTrail: true);
+            _copies.Return(bytes);
+        }
+    }
+
+    // What a path does not take is lost with it: the protocol repeats what matters.
+    private bool SendLog(int path, bool mayTrail = false) => SendLog(path, _encoded, mayTrail);
+
+    private bool SendLog(int path, StateWriter bytes, bool mayTrail)
+    {
+        if (!_options.Link.TrySend(path, isBulk: false, _options.Channel, bytes.Written, mayTrail)) return false;
+        _logBytes += bytes.Written.Length;
+        return true;
     }
 
     private void Boot()

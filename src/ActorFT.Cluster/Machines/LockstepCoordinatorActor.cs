@@ -1,4 +1,5 @@
 using ActorFT.Cluster.Messages;
+using ActorFT.Lockstep.Messages;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Machine.Memory;
 using ActorFT.Storage.Mirror.Live;
@@ -150,6 +151,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
 
     private void OnEnvelope(MachineProtocol.EnvelopeArrived arrived)
     {
+        if (arrived.Envelope.Message is FollowerProgress progress) _copies.Stored(progress.Stream, progress.StoredRound);
         Feed(new LinkMessageReceived(Now, arrived.Path, arrived.Envelope));
         arrived.Frame.Dispose();
     }
@@ -160,6 +162,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         uint bit = 1u << status.PathIndex;
         if (((_pathsUp & bit) != 0) == isUp) return;
         _pathsUp ^= bit;
+        if (!isUp) SendCopies(isAll: true); // some may have been lost with it
         Feed(isUp ? new LinkUp(Now, status.PathIndex) : new LinkDown(Now, status.PathIndex));
     }
 
@@ -168,6 +171,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     private void OnTick()
     {
         Feed(new TimerTick(Now));
+        SendCopies(isAll: false);
         _options.Link.FlushLog();
         NoteProtection();
         NoteWaiting();
