@@ -41,9 +41,11 @@ sha256_of() { sha256sum -- "$1" | cut -d ' ' -f 1; }
 # Folders for work in progress are removed, and processes in the background ended, whatever happens.
 actorft_scratch=()
 actorft_child=
+actorft_beside=
 scratch_remove() {
     local folder
     [ -z "$actorft_child" ] || kill "$actorft_child" 2>/dev/null || true
+    [ -z "$actorft_beside" ] || kill "$actorft_beside" 2>/dev/null || true
     for folder in "${actorft_scratch[@]+"${actorft_scratch[@]}"}"; do rm -rf -- "$folder"; done
 }
 trap scratch_remove EXIT
