@@ -45,7 +45,7 @@ start_pair() {
     typed "scripts/lab start; scripts/lab start a 'actorft node --config server-a.conf'; …"
     lab_pair_disk=128 lab_pair_more=$lab_pair_patient
     lab_pair_write "$work" "256 MiB" "$guest/initrd-database" \
-        "console=ttyS0 quiet loglevel=3 actorft.run=database actorft.disk=ext4 actorft.ip=$lab_machine_address/24"
+        "console=ttyS0 quiet loglevel=3 cryptomgr.notests=1 actorft.run=database actorft.disk=ext4 actorft.ip=$lab_machine_address/24"
     lab_pair_start "$lab" "$work" "${program[@]}"
     demo_until "$protect_seconds" "a server leads the machine" find_leader || return 1
     tell "server-$leader boots the machine: Debian's own kernel for riscv64, two vCPUs, 256 MiB, one disk with a copy on each server, one NIC"

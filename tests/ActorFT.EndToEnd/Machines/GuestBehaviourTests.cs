@@ -14,7 +14,7 @@ public sealed class GuestBehaviourTests(ITestOutputHelper measured) : IDisposabl
 
     public void Dispose() => _folder.Dispose();
 
-    private ActorftProcess Start(int vcpus, string does, params string[] more) => ActorftProcess.Start(_folder.Root, Guest.Arguments(vcpus, does, more));
+    private ActorftProcess Start(int vcpus, string does, params string[] more) => ActorftProcess.Start(_folder.Root, Guest.Arguments(vcpus, $"{Guest.BootsSooner} {does}", more));
 
     private (int ExitCode, string Output, string Errors) Run(int vcpus, string does, params string[] more)
     {

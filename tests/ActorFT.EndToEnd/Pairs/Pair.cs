@@ -236,7 +236,7 @@ internal class Pair : IDisposable
               }
               machines = [ {
                 name = guest, vcpus = {{vcpus}}, memory = {{_memory}}, kernel = "{{Guest.Kernel}}", initrd = "{{Guest.Initrd}}"
-                append = "console=ttyS0 quiet loglevel=3 {{guestDoes}}", console = "file:{{name}}.console"
+                append = "console=ttyS0 quiet loglevel=3 {{Guest.BootsSooner}} {{guestDoes}}", console = "file:{{name}}.console"
                 {{_machine.Replace("@", name, StringComparison.Ordinal)}}
               } ]
             }
