@@ -42,8 +42,14 @@ sha256_of() { sha256sum -- "$1" | cut -d ' ' -f 1; }
 actorft_scratch=()
 actorft_child=
 actorft_beside=
+actorft_compiler= # build.sh's, while it builds
+end_compiler() {
+    [ -z "$actorft_compiler" ] || pkill -f -- "-pipename:$actorft_compiler\$" || true
+    actorft_compiler=
+}
 scratch_remove() {
     local folder
+    end_compiler
     [ -z "$actorft_child" ] || kill "$actorft_child" 2>/dev/null || true
     [ -z "$actorft_beside" ] || kill "$actorft_beside" 2>/dev/null || true
     for folder in "${actorft_scratch[@]+"${actorft_scratch[@]}"}"; do rm -rf -- "$folder"; done

@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using ActorFT.Machine.Devices.Virtio.Net;
 using ActorFT.Network.Tap;
 using ActorFT.Network.Tests.Support;
 using static ActorFT.Network.Tests.Support.NetworkNamespace;
@@ -35,6 +37,56 @@ public sealed class TapDeviceTests
         Eventually.Holds(() => tap.Counters.ReceivedFrames >= 1, "the frame is counted"); // once it was handed over
         Assert.Equal(1400, tap.MtuBytes);
     });
+
+    [RootFact]
+    public void LargeTcpPackets_OfTheHost_ArriveAsWholeFrames() => NetworkNamespace.Run(() =>
+    {
+        FrameQueue arrived = new();
+        using TapDevice tap = OpenStarted(new() { Name = "aft0", MtuBytes = 1500 }, arrived);
+        tap.SetOpen(true);
+        Ip("addr add 10.9.0.1/24 dev aft0");
+        Ip("neigh add 10.9.0.2 lladdr 02:00:00:00:00:01 dev aft0");
+        using Socket client = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        client.Bind(new IPEndPoint(IPAddress.Parse("10.9.0.1"), 7000));
+        Task connected = client.ConnectAsync(new IPEndPoint(IPAddress.Parse("10.9.0.2"), 7001));
+        byte[] syn = WaitForTcp(arrived);
+        Assert.True(InternetChecksum.IsTransportValid(syn));
+        uint first = BinaryPrimitives.ReadUInt32BigEndian(syn.AsSpan(38)) + 1;
+        Assert.True(tap.TrySend(TcpAnswer(syn, flags: 0x12, sequence: 1000, acknowledged: first)));
+        Assert.True(connected.Wait(5_000));
+        byte[] sent = new byte[5_000]; // within the first window of ten segments (RFC 6928 §2), of 536 bytes where the other side named no other size (RFC 9293 §3.7.1)
+        new Random(1).NextBytes(sent);
+        client.Send(sent);
+        byte[] got = new byte[sent.Length];
+        HashSet<int> starts = []; // what nobody acknowledges comes again
+        for (int missing = sent.Length; missing > 0;)
+        {
+            byte[] frame = WaitForTcp(arrived);
+            Assert.InRange(frame.Length, 54, 54 + 536);
+            Assert.True(InternetChecksum.IsTransportValid(frame), "checksummed");
+            int start = (int)(BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(38)) - first);
+            frame.AsSpan(54).CopyTo(got.AsSpan(start));
+            if (frame.Length > 54 && starts.Add(start)) missing -= frame.Length - 54;
+        }
+
+        Assert.Equal(sent, got);
+    });
+
+    [Fact]
+    public void WhatIsNotAsItsHeaderSays_IsRefused()
+    {
+        Assert.False(TapFrames.TryRead(new byte[TapFrames.HeaderBytes + 13], 1514, out _)); // no Ethernet header
+        byte[] read = new byte[TapFrames.HeaderBytes + 60];
+        Assert.True(TapFrames.TryRead(read, 1514, out TapFrames frames));
+        Assert.Equal((1, 60), (frames.Count, frames.Make(0).Length));
+        read[0] = 1; // its checksum is open, at a place behind its end
+        read[6] = 60;
+        Assert.False(TapFrames.TryRead(read, 1514, out _));
+        read[1] = 1; // a TCP packet to be cut, which it is not
+        Assert.False(TapFrames.TryRead(read, 1514, out _));
+        read[1] = 3; // UDP: not asked for
+        Assert.False(TapFrames.TryRead(read, 1514, out _));
+    }
 
     [RootFact]
     public void Frames_GateClosed_NeitherLeaveNorEnter() => NetworkNamespace.Run(() =>
@@ -245,6 +297,36 @@ public sealed class TapDeviceTests
         TapDevice tap = TapDevice.Open(options);
         tap.Start(arrived.TryEnqueue);
         return tap;
+    }
+
+    private static byte[] WaitForTcp(FrameQueue arrived)
+    {
+        byte[] found = [];
+        Eventually.Holds(() =>
+        {
+            while (arrived.TryDequeue(out ReadOnlyMemory<byte> frame))
+            {
+                if (frame.Length < 54 || frame.Span[12] != 8 || frame.Span[13] != 0 || frame.Span[23] != 6) continue;
+                found = frame.ToArray();
+                return true;
+            }
+
+            return false;
+        }, "a TCP frame arrives");
+        return found;
+    }
+
+    // A segment without data, from whom a frame is for to whom it is from.
+    private static byte[] TcpAnswer(byte[] asked, byte flags, uint sequence, uint acknowledged)
+    {
+        byte[] frame = [.. asked[6..12], .. asked[..6], 8, 0, 0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, .. asked[30..34], .. asked[26..30], .. asked[36..38], .. asked[34..36], .. new byte[16]];
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(38), sequence);
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(42), acknowledged);
+        (frame[46], frame[47], frame[48]) = (0x50, flags, 0xFF);
+        TcpFrame parts = new(IsIpv6: false, 14, 34, 54, 54);
+        parts.WriteLength(frame);
+        parts.WriteChecksum(frame, isPartial: false);
+        return frame;
     }
 
     private static byte[] WaitForUdp(FrameQueue arrived, int port)
