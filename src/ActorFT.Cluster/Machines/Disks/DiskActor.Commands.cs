@@ -5,7 +5,6 @@ using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Mirror;
 using ActorFT.Storage.Mirror.Live;
-using Akka.Actor;
 
 namespace ActorFT.Cluster.Machines.Disks;
 
@@ -36,7 +35,7 @@ public sealed partial class DiskActor
 
     private DiskStatus BuildStatus()
     {
-        ComponentState state = (_mirror.Use, _isIsolated) switch
+        ComponentState state = (_mirror.Use, _life.IsIsolated) switch
         {
             (CopyUse.Current, _) => _mirror.Resync is null ? ComponentState.Good : ComponentState.Degraded,
             (CopyUse.Rebuilding, _) => ComponentState.Rebuilding,
@@ -63,21 +62,11 @@ public sealed partial class DiskActor
         switch (command.Verb)
         {
             case CommandProtocol.Verbs.Isolate:
-                if (_isIsolated) return new(false, $"{disk} is isolated already.");
-                if (_mirror.Use == CopyUse.Current && _mirror.PeerUse != CopyUse.Current)
-                    return new(false, $"{disk} is the only complete copy: isolating it would take the disk from the machine.");
-                _isIsolated = true;
-                _mirror.CopyOut(Host.CommandRules.TakenOut(command));
-                _health.IsolatedByOperator(Host.CommandRules.TakenOut(command));
-                GiveUpCopy("the copy was taken out of service");
-                Report("disk-isolated", FaultSeverity.Warning, $"the copy was {Host.CommandRules.TakenOut(command)}", "until it is repaired by command");
-                return new(true, $"{disk} is out of service; the other server's copy serves until \"actorft disk repair\".");
+                return _life.Isolate(Host.CommandRules.TakenOut(command)) is { } refusal ? new(false, $"{disk} {refusal}.")
+                    : new(true, $"{disk} is out of service; the other server's copy serves until \"actorft disk repair\".");
             case CommandProtocol.Verbs.Repair:
-                if (_mirror.Use != CopyUse.Out) return new(false, $"{disk} is in service ({BuildStatus().State}); there is nothing to repair.");
-                _isIsolated = false;
-                _health.RepairedByOperator();
-                Self.Tell(Reopen.Instance);
-                return new(true, $"{disk} is opened again and made equal to the other server's copy.");
+                return _life.Repair() ? new(true, $"{disk} is opened again and made equal to the other server's copy.")
+                    : new(false, $"{disk} is in service ({BuildStatus().State}); there is nothing to repair.");
             case CommandProtocol.Verbs.Scrub:
                 return _mirror.BeginScrub() ? new(true, $"{disk} is scrubbed; events tell what is found.")
                     : new(false, $"{disk} cannot be scrubbed now: {(_mirror.ScrubbedRegions is null ? _mirror.Reason : "a scrub runs already")}.");

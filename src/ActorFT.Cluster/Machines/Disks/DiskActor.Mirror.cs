@@ -3,7 +3,6 @@ using ActorFT.Cluster.Messages;
 using ActorFT.Machine.IO;
 using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
-using ActorFT.Storage.Mirror;
 using ActorFT.Storage.Mirror.Live;
 
 namespace ActorFT.Cluster.Machines.Disks;
@@ -11,8 +10,6 @@ namespace ActorFT.Cluster.Machines.Disks;
 // What the mirror asks for.
 public sealed partial class DiskActor : IMirrorHost
 {
-    private bool _isStale;
-
     void IMirrorHost.Submit(BlockRequested request, Action<BlockOutcome> ended)
     {
         if (_worker is { } worker && worker.TrySubmit(request, out Task<BlockOutcome> completion)) TellEnd(request.RequestId, completion, ended);
@@ -56,61 +53,8 @@ public sealed partial class DiskActor : IMirrorHost
         });
     }
 
-    // One after the other, on a thread that may wait for the device.
-    void IMirrorHost.Record(Action<DiskCopy> change, Action<bool> ended)
-    {
-        DiskCopy? copy = _worker?.Copy;
-        PendingRecord pending = new(ended);
-        _pendingRecords.Add(pending);
-        _records = _records.ContinueWith(_ =>
-        {
-            bool isRecorded = false;
-            try
-            {
-                if (copy is not null)
-                {
-                    change(copy);
-                    isRecorded = true;
-                }
-            }
-            catch (Exception e) when (e is BlockIoException or InvalidOperationException or ObjectDisposedException)
-            {
-                // Said by false: the copy failed or was closed meanwhile.
-            }
-            catch (Exception e)
-            {
-                Break(e);
-                return;
-            }
-
-            Later(() => EndRecord(pending, isRecorded));
-        }, TaskScheduler.Default);
-    }
-
     // A broken invariant on another thread is this actor's failure: kept there, nobody would hear of it, and what was asked for would never end.
     private void Break(Exception error) => Later(ExceptionDispatchInfo.Capture(error).Throw);
-
-    private sealed class PendingRecord(Action<bool> ended)
-    {
-        internal Action<bool> Ended { get; } = ended;
-    }
-
-    private readonly List<PendingRecord> _pendingRecords = [];
-
-    private void EndRecord(PendingRecord pending, bool isRecorded)
-    {
-        if (_pendingRecords.Remove(pending)) pending.Ended(isRecorded);
-    }
-
-    // The copy is given up. Its device may never answer: nobody waits for it.
-    private void GiveUpCopy(string reason)
-    {
-        DiskCopyWorker? worker = _worker;
-        (_worker, _opened, _records) = (null, null, Task.CompletedTask);
-        worker?.Abandon(CopyFaultKind.Failed, reason);
-        if (worker is not null) _closing = Task.WhenAll(_closing, worker.Closed);
-        foreach (PendingRecord pending in _pendingRecords.ToArray()) Later(() => EndRecord(pending, false));
-    }
 
     void IMirrorHost.Send(ReadOnlySpan<byte> message, bool isRegion)
     {
@@ -121,79 +65,17 @@ public sealed partial class DiskActor : IMirrorHost
     void IMirrorHost.Complete(BlockCompleted completion, BlockOperation operation) =>
         _coordinator.Tell(new MachineProtocol.DiskCompleted(completion with { DiskIndex = _options.Index }, operation), _self);
 
-    void IMirrorHost.MarkStale(Action ended)
-    {
-        _isStale = true;
-        _marking[++_marks] = ended;
-        _coordinator.Tell(new DiskProtocol.MarkStale(_options.Index, _marks), _self);
-    }
+    void IMirrorHost.Record(Action<DiskCopy> change, Action<bool> ended) => _life.Record(change, ended);
 
-    void IMirrorHost.MarkCurrent(Action<bool> ended)
-    {
-        ulong term = _term;
-        int prepared = _prepared;
-        ((IMirrorHost)this).Record(copy => MarkGood(copy, term), isRecorded =>
-        {
-            if (!isRecorded || prepared != _prepared)
-            {
-                ended(false);
-                return;
-            }
+    void IMirrorHost.MarkStale(Action ended) => _life.MarkStale(ended);
 
-            _marking[++_marks] = () =>
-            {
-                bool isSame = prepared == _prepared; // else the replica was made anew meanwhile, and the copy is stale
-                if (isSame)
-                {
-                    _isStale = false;
-                    _health.Resynchronised();
-                }
+    void IMirrorHost.MarkCurrent(Action<bool> ended) => _life.MarkCurrent(ended);
 
-                ended(isSame);
-            };
-            _coordinator.Tell(new DiskProtocol.MarkCurrent(_options.Index, _marks), _self);
-        });
-    }
+    void IMirrorHost.OnCopyFailed(CopyFaultKind kind, string detail) => _life.CopyFailed(kind, detail);
 
-    void IMirrorHost.OnCopyFailed(CopyFaultKind kind, string detail)
-    {
-        // Nothing waits for the device: what it still answers is dropped, its threads end when it lets go.
-        GiveUpCopy(detail);
-        Decide(_health.CopyFailed(NowMs, kind, detail));
-    }
+    bool IMirrorHost.OnBadBlocks(int count) => _life.BadBlocksFound(count);
 
-    private void Decide(CopyDecision decision)
-    {
-        if (decision.Action == CopyAction.Restart)
-        {
-            Report("disk-failed", FaultSeverity.Error, $"the copy failed: {decision.Reason.TrimEnd('.')}", $"opened again in {decision.DelayMs} ms");
-            Timers.StartSingleTimer("reopen", Reopen.Instance, TimeSpan.FromMilliseconds(Math.Max(1, decision.DelayMs)));
-        }
-        else if (decision.Action == CopyAction.Isolate)
-        {
-            _isIsolated = true;
-            _mirror.CopyOut(decision.Reason);
-            GiveUpCopy("the copy was taken out of service");
-            Report("disk-isolated", FaultSeverity.Error, $"the copy is left out: {decision.Reason.TrimEnd('.')}", "until it is repaired by command");
-        }
-    }
-
-    bool IMirrorHost.OnBadBlocks(int count)
-    {
-        if (count == 0) return true; // known, and being fetched
-        CopyDecision decision = _health.BadBlocksFound(NowMs, count);
-        if (decision.Action == CopyAction.RepairBlocks) return true;
-        Later(() => Decide(decision));
-        return false;
-    }
-
-    void IMirrorHost.OnForeign(string reason)
-    {
-        _isIsolated = true;
-        _mirror.CopyOut(reason);
-        GiveUpCopy("the copy was taken out of service");
-        Report("disk-foreign", FaultSeverity.Error, $"the copy cannot be used: {reason}");
-    }
+    void IMirrorHost.OnForeign(string reason) => _life.Foreign(reason);
 
     void IMirrorHost.OnChanged() =>
         _coordinator.Tell(new DiskProtocol.Changed(_options.Index, _mirror.Use, _mirror.Reason, _mirror.PeerUse, Progress), _self);
