@@ -9,7 +9,7 @@ namespace ActorFT.Storage.Copies;
 /// <param name="Detail">That in words.</param>
 /// <param name="BadBlocks">Blocks to repair from the other copy, for a read or a write in part that met bad ones.</param>
 /// <param name="Ticket">For a flush that ended well: what it covers, for <see cref="DiskCopy.ConfirmMirrored"/>.</param>
-/// <param name="LatencyMs">From submission to end.</param>
+/// <param name="LatencyMs">From submission to end, without time in which the worker's process was stopped.</param>
 public sealed record BlockOutcome(BlockCompleted Completed, CopyFaultKind? Fault, string Detail, IReadOnlyList<long> BadBlocks, FlushTicket? Ticket, double LatencyMs);
 
 /// <summary>One of several writes that are a request together.</summary>
@@ -19,7 +19,7 @@ public readonly record struct CopyWrite(ulong OffsetBytes, ReadOnlyMemory<byte> 
 
 /// <summary>A request has not ended within the deadline. Whether that is a fault is the supervisor's to say.</summary>
 /// <param name="Request">The request.</param>
-/// <param name="AgeMs">Since it was submitted.</param>
+/// <param name="AgeMs">Since it was submitted, without time in which the worker's process was stopped.</param>
 public sealed record StallReport(BlockRequested Request, double AgeMs);
 
 /// <summary>How a <see cref="DiskCopyWorker"/> works.</summary>

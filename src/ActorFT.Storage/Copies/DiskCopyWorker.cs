@@ -14,7 +14,8 @@ public sealed class DiskCopyWorker : IAsyncDisposable
     {
         internal RequestOrder.Item Item { get; } = new(request);
         internal IReadOnlyList<CopyWrite>? Writes { get; } = writes;
-        internal long SubmittedAt { get; } = submittedAt;
+        internal long SeenAt { get; set; } = submittedAt; // when it was last looked at
+        internal TimeSpan Age { get; set; } // by then; of the time that the worker ran
         internal bool IsStallReported { get; set; }
         internal TaskCompletionSource<BlockOutcome> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
@@ -26,6 +27,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
     private readonly Dictionary<RequestOrder.Item, Job> _jobs = [];
     private readonly List<(Job Job, FlushTicket Ticket)> _flushes = [];
     private readonly ITimer _stallTimer;
+    private readonly TimeSpan _period; // between two looks for stalls
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile Exception? _broken; // a broken invariant beside the requests: the next one says it
     private int _threadsLeft;
@@ -43,12 +45,12 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         _options = options;
         _onStall = onStall;
         _threadsLeft = options.ReadThreads + 2;
+        _period = options.StallDeadline / 4;
         copy.WriteOutBeside();
         StartThread("mutate", RunMutations);
         StartThread("flush", RunFlushes);
         for (int i = 0; i < options.ReadThreads; i++) StartThread("read", RunReads);
-        TimeSpan period = options.StallDeadline / 4;
-        _stallTimer = options.Time.CreateTimer(_ => CheckStalls(), null, period, period);
+        _stallTimer = options.Time.CreateTimer(_ => CheckStalls(), null, _period, _period);
     }
 
     /// <summary>The copy.</summary>
@@ -115,18 +117,27 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         _ => (BlockStatus.Unsupported, "the operation is unknown"),
     };
 
-    /// <summary>Reports requests past the deadline. Called by a timer; tests call it with their own clock.</summary>
+    // A process that was stopped, or a host that was suspended, did nothing meanwhile; that is no fault of the device. So of the time between two looks at most
+    // a period counts.
+    private TimeSpan AgeOf(Job job, long now)
+    {
+        TimeSpan since = _options.Time.GetElapsedTime(job.SeenAt, now);
+        return job.Age + (since < _period ? since : _period);
+    }
+
+    /// <summary>Reports requests past the deadline. Called by a timer, four times in a deadline; tests call it with their own clock.</summary>
     public void CheckStalls()
     {
         List<StallReport>? reports = null;
         lock (_gate)
         {
+            long now = _options.Time.GetTimestamp();
             foreach (Job job in _jobs.Values)
             {
-                TimeSpan age = _options.Time.GetElapsedTime(job.SubmittedAt);
-                if (job.IsStallReported || age < _options.StallDeadline) continue;
+                (job.Age, job.SeenAt) = (AgeOf(job, now), now);
+                if (job.IsStallReported || job.Age < _options.StallDeadline) continue;
                 job.IsStallReported = true;
-                (reports ??= []).Add(new StallReport(job.Item.Request, age.TotalMilliseconds));
+                (reports ??= []).Add(new StallReport(job.Item.Request, job.Age.TotalMilliseconds));
             }
         }
         if (reports is null) return;
@@ -370,7 +381,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         if (fault is not null) Interlocked.Increment(ref _faults);
         BlockRequested request = job.Item.Request;
         job.Completion.TrySetResult(new BlockOutcome(new BlockCompleted(request.DiskIndex, request.RequestId, status, data), fault, detail, badBlocks ?? [], ticket,
-            _options.Time.GetElapsedTime(job.SubmittedAt).TotalMilliseconds));
+            AgeOf(job, _options.Time.GetTimestamp()).TotalMilliseconds));
     }
 
     /// <summary>Ends what is under way with an error, and returns when the files are closed. A caller that wants requests to end well waits for them first.</summary>

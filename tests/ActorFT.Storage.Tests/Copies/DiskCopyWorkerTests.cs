@@ -124,8 +124,12 @@ public sealed class DiskCopyWorkerTests : IDisposable
         opened.ImageFaults!.Inject(new InjectedFault(InjectedFaultKind.Stall, FaultOperations.Read));
         Task<BlockOutcome> read = Submit(worker, BlockOperation.Read, 0, 4096);
         Assert.True(SpinWait.SpinUntil(() => opened.ImageFaults.FiredCount(InjectedFaultKind.Stall) != 0, Bound), "the device has the request");
-        time.Advance(1999);
-        worker.CheckStalls();
+        foreach (int stepMs in (int[])[500, 500, 500, 499])
+        {
+            time.Advance(stepMs);
+            worker.CheckStalls();
+        }
+
         Assert.Empty(reports);
         time.Advance(1);
         worker.CheckStalls();
@@ -139,6 +143,29 @@ public sealed class DiskCopyWorkerTests : IDisposable
         Assert.False(closing.IsCompleted); // the device still holds a thread, and the lock on the image with it
         opened.ImageFaults.Clear();
         await closing.AsTask().WaitAsync(Bound);
+    }
+
+    [Fact]
+    public async Task Worker_ProcessIsStopped_DoesNotAccuseTheDevice()
+    {
+        var time = new ManualTime();
+        var reports = new ConcurrentQueue<StallReport>();
+        OpenedCopy opened = Make();
+        await using var worker = new DiskCopyWorker(opened.Copy, new DiskCopyWorkerOptions { StallDeadline = TimeSpan.FromSeconds(2), Time = time }, reports.Enqueue);
+        opened.MetadataFaults!.Inject(new InjectedFault(InjectedFaultKind.Stall, FaultOperations.Flush));
+        _ = Write(worker, 0, 1, 4096);
+        Task<BlockOutcome> flush = Submit(worker, BlockOperation.Flush);
+        Assert.True(SpinWait.SpinUntil(() => opened.MetadataFaults.FiredCount(InjectedFaultKind.Stall) != 0, Bound), "the device has the request");
+        time.Advance(60_000); // all that ran meanwhile: nothing
+        worker.CheckStalls();
+        worker.CheckStalls();
+        time.Advance(400);
+        worker.CheckStalls();
+        time.Advance(60_000);
+        opened.MetadataFaults.Clear();
+        BlockOutcome outcome = await flush.WaitAsync(Bound);
+        Assert.Empty(reports);
+        Assert.Equal((BlockStatus.Ok, 1400d), (outcome.Completed.Status, outcome.LatencyMs));
     }
 
     [Fact]
