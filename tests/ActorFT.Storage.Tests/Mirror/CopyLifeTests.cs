@@ -21,28 +21,40 @@ public class CopyLifeTests
 
     private CopyLife Life => _host.Life;
 
-    private static OpenedCopy New(int regionBytes = DiskGeometry.MinRegionBytes, ulong term = 1)
+    /// <summary>A copy's files, as they outlive the node.</summary>
+    private sealed class Files
     {
-        CrashClock clock = new();
-        DiskGeometry geometry = new(1 << 20, regionBytes);
-        DiskCopy copy = DiskCopy.Create(new CrashBlockFile("image", 1 << 20, clock), new CrashBlockFile("metadata", 0, clock), s_name, geometry, Guid.NewGuid(), NewCopyRole.Current, s_options, isImageZero: true);
-        copy.SetStatus(CopyState.Good, "", new MirrorVersion(term, 0), isAlone: false);
-        return new OpenedCopy(copy, null, null);
+        private readonly CrashBlockFile _image, _metadata;
+
+        internal Files(ulong term = 1, CopyState state = CopyState.Good, int regionBytes = DiskGeometry.MinRegionBytes)
+        {
+            CrashClock clock = new();
+            (_image, _metadata) = (new CrashBlockFile("image", s_geometry.CapacityBytes, clock), new CrashBlockFile("metadata", 0, clock));
+            using DiskCopy copy = DiskCopy.Create(_image, _metadata, s_name, new DiskGeometry(s_geometry.CapacityBytes, regionBytes), Guid.NewGuid(), NewCopyRole.Current, s_options, isImageZero: true);
+            copy.SetStatus(state, "", new MirrorVersion(term, 0), isAlone: false);
+        }
+
+        internal OpenedCopy Open() => new(DiskCopy.Open(_image, _metadata, s_name, s_geometry.CapacityBytes, s_options), null, null);
     }
+
+    private Files _files = new();
 
     private OpenedCopy BeginCurrent(ulong term = 1)
     {
-        OpenedCopy copy = New(term: term);
+        _files = new Files(term);
+        OpenedCopy copy = _files.Open();
         Life.Begin(copy, isCurrent: true, "");
         Assert.Equal(CopyUse.Current, _host.Mirror.Use);
         return copy;
     }
 
-    private void Reopen(OpenedCopy copy)
+    private OpenedCopy Reopen(Files? others = null)
     {
         Life.OpenAgain();
         Assert.Equal(1, _host.TakeOpenings());
+        OpenedCopy copy = (others ?? _files).Open();
         Life.Reopened(copy, default, "");
+        return copy;
     }
 
     [Fact]
@@ -52,7 +64,7 @@ public class CopyLifeTests
         Assert.Equal((CopyUse.Out, "no such file"), (_host.Mirror.Use, _host.Mirror.Reason));
         Assert.Equal([100L], _host.OpenAfters);
         Assert.Empty(_host.Marks);
-        Reopen(New());
+        Reopen();
         Assert.Equal(CopyUse.Current, _host.Mirror.Use);
         Assert.Empty(_host.Marks);
         Assert.Equal([CopyNote.Failed, CopyNote.InService], _host.Notes);
@@ -63,8 +75,7 @@ public class CopyLifeTests
     {
         Life.MarkTerm(5, () => { });
         Life.Begin(null, isCurrent: false, "no such file");
-        OpenedCopy copy = New(term: 4);
-        Reopen(copy);
+        OpenedCopy copy = Reopen(new Files(term: 4));
         Assert.Equal(CopyUse.Rebuilding, _host.Mirror.Use);
         Assert.Equal([true], _host.Marks);
         _host.RunChanges();
@@ -77,7 +88,7 @@ public class CopyLifeTests
         BeginCurrent();
         Life.Stalled("a Write has not ended for 5.0 s");
         Assert.Equal((CopyUse.Out, 1), (_host.Mirror.Use, _host.GivenUp));
-        Reopen(New());
+        Reopen();
         Assert.Equal(CopyUse.Current, _host.Mirror.Use);
     }
 
@@ -92,11 +103,30 @@ public class CopyLifeTests
         Life.Marked(1);
         Assert.True(isMarked);
         Life.Marked(1); // told once
-        OpenedCopy copy = New();
-        Reopen(copy);
+        OpenedCopy copy = Reopen();
         Assert.Equal(CopyUse.Rebuilding, _host.Mirror.Use);
         _host.RunChanges();
         Assert.Equal(CopyState.Rebuilding, copy.Copy.Describe().State);
+    }
+
+    [Theory]
+    [InlineData("put back from a backup")]
+    [InlineData("a replacement that is to be filled")]
+    [InlineData("another copy's")]
+    public void OtherFilesInTheOnlyCopysPlace_AreNeverTakenForIt(string what)
+    {
+        BeginCurrent(term: 3);
+        Life.MarkTerm(5, () => { });
+        _host.RunChanges();
+        Life.Stalled("no answer");
+        Reopen(what switch
+        {
+            "put back from a backup" => new Files(term: 4),
+            "another copy's" => new Files(term: 5),
+            _ => new Files(term: 5, state: CopyState.Rebuilding),
+        });
+        Assert.Equal(CopyUse.Rebuilding, _host.Mirror.Use);
+        Assert.Equal([true], _host.Marks);
     }
 
     [Fact]
@@ -137,7 +167,7 @@ public class CopyLifeTests
         Assert.Equal(0, _host.TakeOpenings());
         Assert.True(Life.Repair());
         Assert.Equal(1, _host.TakeOpenings());
-        Life.Reopened(New(), default, "");
+        Life.Reopened(_files.Open(), default, "");
         Assert.Equal(CopyUse.Current, _host.Mirror.Use);
         Assert.False(Life.Repair());
     }
@@ -149,7 +179,7 @@ public class CopyLifeTests
         Life.Stalled("no answer");
         Life.OpenAgain();
         Assert.Null(Life.Isolate("taken out by command"));
-        OpenedCopy copy = New();
+        OpenedCopy copy = _files.Open();
         Life.Reopened(copy, default, "");
         Assert.Equal([copy], _host.Closed);
         Assert.Equal(CopyUse.Out, _host.Mirror.Use);
@@ -173,8 +203,7 @@ public class CopyLifeTests
     {
         BeginCurrent();
         Life.Stalled("no answer");
-        OpenedCopy copy = New(regionBytes: 2 * DiskGeometry.MinRegionBytes);
-        Reopen(copy);
+        OpenedCopy copy = Reopen(new Files(regionBytes: 2 * DiskGeometry.MinRegionBytes));
         Assert.Equal([copy], _host.Closed);
         Assert.True(Life.IsIsolated);
         Assert.Equal(CopyNote.Foreign, _host.Notes[^1]);
@@ -205,7 +234,7 @@ public class CopyLifeTests
         _host.RunChanges();
         Assert.True(isPrepared);
         Assert.Equal(CopyUse.Out, _host.Mirror.Use);
-        Reopen(New());
+        Reopen();
         Assert.Equal(CopyUse.Rebuilding, _host.Mirror.Use);
     }
 
@@ -216,15 +245,14 @@ public class CopyLifeTests
         bool isPrepared = false;
         Life.Prepare(() => isPrepared = true);
         Assert.True(isPrepared);
-        Reopen(New());
+        Reopen();
         Assert.Equal(CopyUse.Rebuilding, _host.Mirror.Use);
     }
 
     [Fact]
     public void MarkCurrent_SaysSoInTheCopyFirst_ThenInTheServersMark()
     {
-        OpenedCopy copy = New();
-        copy.Copy.SetStatus(CopyState.Rebuilding, "new", new MirrorVersion(1, 0), isAlone: false);
+        OpenedCopy copy = new Files(state: CopyState.Rebuilding).Open();
         Life.Begin(copy, isCurrent: false, "new");
         Life.MarkTerm(6, () => { });
         List<bool> ended = [];
@@ -243,7 +271,7 @@ public class CopyLifeTests
     [InlineData(false)]
     public void MarkCurrent_OfBeforeTheReplicaWasMadeAnew_IsVoid(bool isAfterRecord)
     {
-        OpenedCopy copy = New();
+        OpenedCopy copy = _files.Open();
         Life.Begin(copy, isCurrent: false, "new");
         List<bool> ended = [];
         Life.MarkCurrent(ended.Add);
@@ -255,7 +283,7 @@ public class CopyLifeTests
         Assert.Equal([false], ended);
         Assert.Equal(CopyState.Rebuilding, copy.Copy.Describe().State);
         Life.Stalled("no answer");
-        Reopen(New());
+        Reopen();
         Assert.Equal(CopyUse.Rebuilding, _host.Mirror.Use);
     }
 
@@ -274,6 +302,19 @@ public class CopyLifeTests
         Life.Stalled("no answer");
         Life.MarkTerm(6, () => answers++);
         Assert.Equal(3, answers);
+    }
+
+    [Fact]
+    public void TermThatBeganWhileTheOnlyCopyWasOut_IsInItWhenItServesAgain()
+    {
+        BeginCurrent(term: 3);
+        Life.Stalled("no answer");
+        int answers = 0;
+        Life.MarkTerm(5, () => answers++);
+        Assert.Equal(1, answers); // the server's mark says 5
+        OpenedCopy copy = Reopen();
+        _host.RunChanges();
+        Assert.Equal("", CopyAuthority.WhyNotCurrent(copy.Copy.Describe(), mark: 5)); // the machine boots from it
     }
 
     [Fact]
@@ -365,8 +406,8 @@ public class CopyLifeTests
         {
             while (_changes.TryDequeue(out (OpenedCopy? Copy, Action<DiskCopy> Change, Action<bool> Ended) one))
             {
-                if (one.Copy is { } copy) one.Change(copy.Copy);
-                one.Ended(one.Copy is not null);
+                if (one.Copy is not null && one.Copy == _used) one.Change(one.Copy.Copy);
+                one.Ended(one.Copy is not null && one.Copy == _used);
             }
         }
 
@@ -389,7 +430,9 @@ public class CopyLifeTests
 
         public void GiveUp(string reason)
         {
-            if (_used is not null) GivenUp++;
+            if (_used is null) return;
+            GivenUp++;
+            _used.Copy.Dispose();
             _used = null;
         }
 

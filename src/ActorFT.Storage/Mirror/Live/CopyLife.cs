@@ -27,7 +27,8 @@ public sealed class CopyLife
     private readonly Dictionary<int, Action> _marking = [];
     private readonly List<PendingRecord> _pendingRecords = [];
     private ulong _term;
-    private bool _isStale, _isOpening, _isEverOpened;
+    private bool _isStale, _isOpening;
+    private (Guid CopyId, ulong Term)? _known; // what the copy was when it was last in use; null until it first is
     private int _marks, _prepared; // marks asked for; how often the replica was made anew
 
     private sealed class PendingRecord(Action<bool> ended)
@@ -61,8 +62,7 @@ public sealed class CopyLife
             return;
         }
 
-        _isEverOpened = true;
-        _host.Use(opened);
+        Use(opened);
         _isStale = !isCurrent;
         _mirror.CopyOpened(isCurrent, isCurrent ? "" : why);
         if (!isCurrent) _health.Rebuilding(why);
@@ -111,9 +111,15 @@ public sealed class CopyLife
 
         Record(copy => MarkGood(copy, term), isMarked =>
         {
-            if (!isMarked) Fail(CopyFaultKind.IoError, NotWritten);
+            if (isMarked) Carries(term);
+            else Fail(CopyFaultKind.IoError, NotWritten);
             marked();
         });
+    }
+
+    private void Carries(ulong term)
+    {
+        if (_known is { } known && known.Term < term) _known = known with { Term = term };
     }
 
     private static void MarkGood(DiskCopy copy, ulong term)
@@ -142,6 +148,7 @@ public sealed class CopyLife
                 return;
             }
 
+            Carries(term);
             Mark(false, () =>
             {
                 bool isSame = prepared == _prepared; // else the replica was made anew meanwhile, and the copy is stale
@@ -283,6 +290,18 @@ public sealed class CopyLife
         _host.Open();
     }
 
+    private void Use(OpenedCopy copy)
+    {
+        CopyDescription description = copy.Copy.Describe();
+        _known = (description.CopyId, description.Version.Term);
+        _host.Use(copy);
+    }
+
+    // Not another file in its place: one put back from a backup, or a new one that is to be filled. One that was never in use is judged as a node that starts does.
+    private bool IsAsItWas(CopyDescription copy) => _known is { } known
+        ? copy.State is CopyState.Good or CopyState.Degraded && copy.CopyId == known.CopyId && copy.Version.Term >= known.Term
+        : CopyAuthority.WhyNotCurrent(copy, _term).Length == 0;
+
     /// <summary>The files were opened, or could not be.</summary>
     /// <param name="copy">The copy; null if it could not be opened.</param>
     /// <param name="kind">What then was the matter.</param>
@@ -309,10 +328,8 @@ public sealed class CopyLife
             return;
         }
 
-        _host.Use(copy);
-        // Nobody looked at it when the node started.
-        if (!_isEverOpened && !_isStale && CopyAuthority.WhyNotCurrent(copy.Copy.Describe(), _term).Length != 0) MarkStale(() => { });
-        _isEverOpened = true;
+        if (!_isStale && !IsAsItWas(copy.Copy.Describe())) MarkStale(() => { });
+        Use(copy);
         bool isCurrent = !_isStale;
         const string Why = "in service again; it may lack what was written meanwhile";
         if (isCurrent) _health.Resynchronised();
@@ -321,5 +338,7 @@ public sealed class CopyLife
         else _host.Tell(CopyNote.OpenedStale, "the copy was opened again and is made equal to the other server's", "");
         if (!isCurrent) Record(c => c.SetStatus(CopyState.Rebuilding, Why, c.Describe().Version, isAlone: false), _ => { });
         _mirror.CopyOpened(isCurrent, Why);
+        // It was out when a term began, and does not carry it: else it would be taken for one put back from an older copy when the node starts again.
+        if (isCurrent) MarkTerm(_term, () => { });
     }
 }
