@@ -35,7 +35,7 @@ internal static class ClusterJoining
             while (!system.WhenTerminated.IsCompleted && cluster.SelfMember.Status != MemberStatus.Up)
             {
                 DateTime now = DateTime.UtcNow;
-                if (now >= patientUntil || (now >= aloneAt && !await IsHeardFrom(host).ConfigureAwait(false)))
+                if (now >= patientUntil || (now >= aloneAt && !await IsAnyHeard(host, config).ConfigureAwait(false)))
                 {
                     cluster.Join(cluster.SelfAddress);
                     return;
@@ -53,9 +53,9 @@ internal static class ClusterJoining
         });
     }
 
-    private static async Task<bool> IsHeardFrom(IActorRef host)
+    private static async Task<bool> IsAnyHeard(IActorRef host, NodeConfig config)
     {
-        try { return (await host.Ask<HostActor.PairView>(new HostActor.GetView(), TimeSpan.FromSeconds(1)).ConfigureAwait(false)).Others.Any(other => other.AgeMs < 3000); }
+        try { return (await host.Ask<HostActor.PairView>(new HostActor.GetView(), TimeSpan.FromSeconds(1)).ConfigureAwait(false)).Others.Any(other => other.AgeMs <= config.ReportLifetime.TotalMilliseconds); }
         catch (AskTimeoutException) { return true; } // busy: no reason to go on alone
     }
 }

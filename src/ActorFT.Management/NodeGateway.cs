@@ -40,7 +40,7 @@ public sealed class NodeGateway
     {
         (Config, System, Host, Faults) = (config, system, host, faults);
         _subject = new Subject(config.Pair, config.Name, config.IsArbiter, config.PeerName,
-            [.. config.ServerAddresses.Select(address => $"{address.Host}:{address.Port}")], [.. config.Machines.Select(machine => machine.Name)]);
+            [.. config.ServerAddresses.Select(address => $"{address.Host}:{address.Port}")], [.. config.Machines.Select(machine => machine.Name)], config.ReportLifetime);
     }
 
     /// <summary>The node's configuration.</summary>

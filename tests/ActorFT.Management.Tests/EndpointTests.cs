@@ -243,6 +243,33 @@ public sealed class EndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_state_that_goes_with_a_fault_follows_it_in_the_stream_at_once()
+    {
+        using Stream stream = await _node.Client.GetStreamAsync("/ft/status/stream");
+        using StreamReader reader = new(stream);
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(30));
+        // The quickest of a few: this computer may be busy, but a stream that waits for its next turn does so each time.
+        double quickestMs = double.MaxValue;
+        for (int i = 0; i < 5 && quickestMs >= 400; i++)
+        {
+            await Read("event:status"); // its turn: the next one is due in half a second
+            _node.Faults.Tell(new FaultProtocol.Report("disk-failed", FaultSeverity.Error, "debian", $"disk-{i}", "It broke.", "It was isolated."));
+            await Read("event:fault");
+            long told = Stopwatch.GetTimestamp();
+            await Read("event:status");
+            quickestMs = Math.Min(quickestMs, Stopwatch.GetElapsedTime(told).TotalMilliseconds);
+        }
+
+        Assert.InRange(quickestMs, 0, 400);
+
+        async Task Read(string wanted)
+        {
+            string? line;
+            while ((line = await reader.ReadLineAsync(limit.Token)) != wanted) Assert.NotNull(line);
+        }
+    }
+
+    [Fact]
     public async Task Streams_are_bounded_and_free_again_when_clients_go()
     {
         List<HttpResponseMessage> open = [];

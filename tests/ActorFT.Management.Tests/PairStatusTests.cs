@@ -114,7 +114,7 @@ public sealed class PairStatusTests
     [Fact]
     public void What_is_old_is_never_the_present()
     {
-        PairStatus status = Build(Statuses.Pair(Statuses.Server("server-a", Statuses.Replica("Following")), Statuses.Server("server-b", Statuses.Replica("Leading")), bAgeMs: 3_001));
+        PairStatus status = Build(Statuses.Pair(Statuses.Server("server-a", Statuses.Replica("Following")), Statuses.Server("server-b", Statuses.Replica("Leading")), bAgeMs: (long)Statuses.ReportLifetime.TotalMilliseconds + 1));
         NodeView peer = status.Nodes.Single(node => node.Name == "server-b");
         Assert.True(peer is { IsCurrent: false, State: ComponentState.Offline, AgeMs: 3_001 });
         Assert.Equal("", status.Machines[0].Leader);

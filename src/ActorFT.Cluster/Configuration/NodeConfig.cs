@@ -89,6 +89,15 @@ public sealed record NodeConfig
     /// <summary>How often status goes to the other nodes.</summary>
     public TimeSpan StatusInterval { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    // Less than a second after the protocol knows that the arbiter does not answer (LockstepSettings.ArbiterTimeoutNs), so that the views of one loss agree.
+    private static readonly TimeSpan s_leastReportLifetime = TimeSpan.FromMilliseconds(2_500);
+
+    /// <summary>
+    /// What a node told of itself longer ago is the past: five of its reports are missing. The one rule behind every view of a node that is silent: its state, metrics,
+    /// events, the command line and the dashboard. Nodes of a pair have one <c>status-interval</c>.
+    /// </summary>
+    public TimeSpan ReportLifetime => 5 * StatusInterval > s_leastReportLifetime ? 5 * StatusInterval : s_leastReportLifetime;
+
     /// <summary>The log.</summary>
     public LogSettings Log { get; init; } = new();
 

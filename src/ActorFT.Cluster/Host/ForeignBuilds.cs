@@ -37,7 +37,7 @@ internal sealed class ForeignBuilds(NodeConfig config, Action<FaultProtocol.Repo
     /// <summary>Whether a node speaks another version, and does so now.</summary>
     public bool IsForeign(NodeAddress node, ulong nowNs) => _foreign.TryGetValue(node, out (string Sentence, ulong AtNs) foreign) && IsNow(foreign.AtNs, nowNs);
 
-    private static bool IsNow(ulong atNs, ulong nowNs) => nowNs - atNs < HostActor.HeardNs;
+    private bool IsNow(ulong atNs, ulong nowNs) => nowNs - atNs <= config.ReportLifetime.TotalNanoseconds;
 
     private IEnumerable<NodeAddress> Others => config.IsArbiter ? config.ServerAddresses : [config.PeerAddress!, config.ArbiterAddress!];
 

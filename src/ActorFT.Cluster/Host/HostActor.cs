@@ -44,11 +44,6 @@ public sealed class HostActor : UntypedActor, IWithTimers
 
     private sealed record StatusCollected(MachineStatus[] Machines, TermStatus[] Terms) : MachineProtocol.ILocalMessage;
 
-    /// <summary>Whoever was heard longer ago does not answer: six status intervals.</summary>
-    internal const ulong HeardNs = 3_000_000_000;
-
-    private static readonly TimeSpan s_heard = TimeSpan.FromMilliseconds(HeardNs / 1_000_000 + 1);
-
     private readonly NodeConfig _config;
     private readonly LinkHub? _links;
     private readonly IReadOnlyList<(string Name, Props Props)> _machineProps;
@@ -61,7 +56,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
     private readonly LinkOrders _linkOrders = new();
     private readonly ForeignBuilds _foreign;
     private NodeStatus _own;
-    private bool _isCollecting;
+    private bool _isCollecting, _isDueAgain;
 
     /// <summary>Creates it.</summary>
     /// <param name="config">The node.</param>
@@ -159,7 +154,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
         _known[status.Node] = (status, MonotonicClock.NowNs);
         _foreign.Understand(Sender.Path.Address);
         // Told the moment that its silence counts, as the endpoint tells it: not half an interval later.
-        if (status.Role == "arbiter") Timers.StartSingleTimer("arbiter", new StatusChanged(), s_heard);
+        if (status.Role == "arbiter") Timers.StartSingleTimer("arbiter", new StatusChanged(), _config.ReportLifetime + TimeSpan.FromMilliseconds(1));
         if (status.Node != _config.PeerName) return;
         foreach (CommandProtocol.Command missing in _linkOrders.MissingOn(status)) _others[0].Tell(missing with { Server = _config.PeerName }, ActorRefs.NoSender);
     }
@@ -168,6 +163,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
 
     private void CollectStatus()
     {
+        _isDueAgain = _isCollecting; // what happened meanwhile may not be in what is collected
         if (_isCollecting) return;
         _isCollecting = true;
         TimeSpan limit = TimeSpan.FromSeconds(2);
@@ -200,7 +196,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
         _isCollecting = false;
         long nowMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         LinkStatus[] links = BuildLinks(nowMs);
-        bool arbiterReachable = _config.IsArbiter || _known.Values.Any(known => known.Status.Role == "arbiter" && MonotonicClock.NowNs - known.AtNs < HeardNs);
+        bool arbiterReachable = _config.IsArbiter || _known.Values.Any(known => known.Status.Role == "arbiter" && IsCurrent(known.AtNs));
         NoteArbiter(arbiterReachable);
         (ComponentState state, string reason) = Judge(collected, links, arbiterReachable);
         _own = new NodeStatus
@@ -219,6 +215,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
             Terms = collected.Terms,
         };
         foreach (ActorSelection other in _others) other.Tell(_own, Self);
+        if (_isDueAgain) CollectStatus();
     }
 
     private bool? _toldArbiter;
@@ -357,7 +354,9 @@ public sealed class HostActor : UntypedActor, IWithTimers
         Sender.Tell(new CommandProtocol.Outcome(true, isTakenOut ? $"FT link {name} carries nothing any more, {where}." : $"FT link {name} is in service again, {where}."));
     }
 
-    private bool IsPeerHeard => _known.TryGetValue(_config.PeerName, out (NodeStatus Status, ulong AtNs) peer) && MonotonicClock.NowNs - peer.AtNs < HeardNs;
+    private bool IsPeerHeard => _known.TryGetValue(_config.PeerName, out (NodeStatus Status, ulong AtNs) peer) && IsCurrent(peer.AtNs);
+
+    private bool IsCurrent(ulong heardAtNs) => MonotonicClock.NowNs - heardAtNs <= _config.ReportLifetime.TotalNanoseconds;
 
     private bool PeerLeads(string machine) => _known.TryGetValue(_config.PeerName, out (NodeStatus Status, ulong AtNs) peer)
         && peer.Status.Machines.Any(status => status.Name == machine && status.Role == "Leading");

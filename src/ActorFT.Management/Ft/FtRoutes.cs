@@ -29,7 +29,7 @@ internal static class FtRoutes
             .Produces<string>(200, "text/event-stream").Produces<Refusal>(503).WithTags("ft").WithSummary("New entries as server-sent events named \"fault\".");
         routes.MapGet("/ft/status/stream", (Delegate)(Task (HttpContext context) => StreamStatusAsync(context, gateway, streams, feed)))
             .Produces<string>(200, "text/event-stream").Produces<Refusal>(503).WithTags("ft")
-            .WithSummary("The pair's status twice a second as server-sent events named \"status\", and new entries named \"fault\".");
+            .WithSummary("The pair's status twice a second, and right after each fault, as server-sent events named \"status\", and new entries named \"fault\".");
     }
 
     private static async Task<IResult> MachineAsync(string name, NodeGateway gateway)
@@ -79,8 +79,9 @@ internal static class FtRoutes
                 continue;
             }
 
-            if (await StreamHost.NextAsync(reader, TimeSpan.FromMilliseconds(waitMs), end).ConfigureAwait(false) is FaultProtocol.Entry entry)
-                await events.SendAsync("fault", entry).ConfigureAwait(false);
+            if (await StreamHost.NextAsync(reader, TimeSpan.FromMilliseconds(waitMs), end).ConfigureAwait(false) is not FaultProtocol.Entry entry) continue;
+            await events.SendAsync("fault", entry).ConfigureAwait(false);
+            nextAt = Math.Min(nextAt, Environment.TickCount64 + NodeGateway.RefreshMs); // the state that goes with it: a view asked for after it
         }
     });
 }

@@ -9,9 +9,6 @@ namespace ActorFT.Management.Pair;
 /// </summary>
 public static class PairStatusBuilder
 {
-    /// <summary>What was heard longer ago than this is the past: six status intervals, as HostActor judges its arbiter.</summary>
-    public const long CurrentMs = 3_000;
-
     /// <summary>Builds it.</summary>
     /// <param name="subject">This node.</param>
     /// <param name="known">Statuses with their ages in milliseconds, the own one included.</param>
@@ -24,7 +21,7 @@ public static class PairStatusBuilder
         return PairJudge.Judge(status);
     }
 
-    private static bool IsCurrent(long ageMs) => ageMs is >= 0 and <= CurrentMs;
+    private static bool IsCurrent(Subject subject, long ageMs) => ageMs >= 0 && ageMs <= subject.ReportLifetime.TotalMilliseconds;
 
     private static IEnumerable<NodeView> Nodes(Subject subject, IReadOnlyList<(NodeStatus Status, long AgeMs)> known)
     {
@@ -53,16 +50,16 @@ public static class PairStatusBuilder
     {
         Name = status.Node,
         Role = status.Role,
-        State = IsCurrent(ageMs) ? status.State : ComponentState.Offline,
-        Reason = IsCurrent(ageMs) ? status.Reason
+        State = IsCurrent(subject, ageMs) ? status.State : ComponentState.Offline,
+        Reason = IsCurrent(subject, ageMs) ? status.Reason
             : status.Node == subject.Node ? $"its actors have not answered for {Seconds(ageMs)}"
             : $"not heard from for {Seconds(ageMs)}: it is down, hangs, or is cut off from {subject.Node}",
-        SinceUnixMs = IsCurrent(ageMs) ? status.SinceUnixMs : status.AtUnixMs,
+        SinceUnixMs = IsCurrent(subject, ageMs) ? status.SinceUnixMs : status.AtUnixMs,
         AgeMs = ageMs,
-        IsCurrent = IsCurrent(ageMs),
+        IsCurrent = IsCurrent(subject, ageMs),
         Version = status.Version,
         Endpoint = status.Endpoint,
-        ArbiterReachable = IsCurrent(ageMs) && status.ArbiterReachable,
+        ArbiterReachable = IsCurrent(subject, ageMs) && status.ArbiterReachable,
         Links = status.Links,
         Terms = status.Terms,
     };
@@ -80,7 +77,7 @@ public static class PairStatusBuilder
     private static MachineView Machine(Subject subject, string name, IReadOnlyList<(NodeStatus Status, long AgeMs)> known)
     {
         ReplicaView[] replicas = [.. known
-            .SelectMany(one => one.Status.Machines.Where(machine => machine.Name == name).Select(machine => new ReplicaView(one.Status.Node, one.AgeMs, IsCurrent(one.AgeMs), machine)))
+            .SelectMany(one => one.Status.Machines.Where(machine => machine.Name == name).Select(machine => new ReplicaView(one.Status.Node, one.AgeMs, IsCurrent(subject, one.AgeMs), machine)))
             .OrderBy(replica => replica.Server, StringComparer.Ordinal)];
         // Two that say they lead: the one of the higher term is right (design.md §3, rule 2).
         ReplicaView? leader = replicas.Where(replica => replica.IsCurrent && replica.Status.Role == "Leading").MaxBy(replica => replica.Status.Term);

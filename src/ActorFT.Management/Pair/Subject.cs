@@ -7,4 +7,5 @@ namespace ActorFT.Management.Pair;
 /// <param name="Peer">Servers: the other server's name.</param>
 /// <param name="ServerAddresses">Arbiter: the servers' addresses, to name those that were never heard from.</param>
 /// <param name="Machines">Machines of the configuration.</param>
-public sealed record Subject(string Pair, string Node, bool IsArbiter, string Peer, IReadOnlyList<string> ServerAddresses, IReadOnlyList<string> Machines);
+/// <param name="ReportLifetime">How old what a node told may be and still pass for the present (<see cref="Cluster.Configuration.NodeConfig.ReportLifetime"/>).</param>
+public sealed record Subject(string Pair, string Node, bool IsArbiter, string Peer, IReadOnlyList<string> ServerAddresses, IReadOnlyList<string> Machines, TimeSpan ReportLifetime);

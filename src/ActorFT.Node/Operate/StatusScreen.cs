@@ -52,7 +52,7 @@ internal static class StatusScreen
         foreach (NodeView node in status.Nodes)
         {
             string leads = string.Join(", ", status.Machines.Where(machine => machine.Leader == node.Name).Select(machine => machine.Name));
-            table.AddRow(Words.Safe(node.Name), node.Role, Words.State(node.State), Words.Age(node.AgeMs), Words.Safe(leads.Length == 0 ? "-" : leads), Words.Safe(node.Reason));
+            table.AddRow(Words.Safe(node.Name), node.Role, Words.State(node.State), Words.Age(node.AgeMs, node.IsCurrent), Words.Safe(leads.Length == 0 ? "-" : leads), Words.Safe(node.Reason));
         }
 
         return table;
@@ -96,14 +96,14 @@ internal static class StatusScreen
             MachineStatus one = replica.Status;
             if (!replica.IsCurrent)
             {
-                table.AddRow(Words.Safe(replica.Server), "[grey]not known[/]", "[red]Offline[/]", Words.Age(replica.AgeMs), "-", "-", "-", "-", $"[grey]last: {Words.Safe(one.Role)}[/]");
+                table.AddRow(Words.Safe(replica.Server), "[grey]not known[/]", "[red]Offline[/]", Words.Age(replica.AgeMs, replica.IsCurrent), "-", "-", "-", "-", $"[grey]last: {Words.Safe(one.Role)}[/]");
                 continue;
             }
 
             string doing = one.Resync is { TotalPages: > 0 } resync
                 ? string.Create(CultureInfo.InvariantCulture, $"resync pass {resync.Pass + 1}, {100.0 * resync.DonePages / resync.TotalPages:0} %, {Words.Bytes(resync.BytesPerSecond)}/s")
                 : one.Detail;
-            table.AddRow(Words.Safe(replica.Server), Words.Safe(one.Role), Words.State(one.State), Words.Age(replica.AgeMs), Words.Rate(one.InstructionsPerSecond),
+            table.AddRow(Words.Safe(replica.Server), Words.Safe(one.Role), Words.State(one.State), Words.Age(replica.AgeMs, replica.IsCurrent), Words.Rate(one.InstructionsPerSecond),
                 Words.Ms(one.LagNs / 1e6), Words.Bytes(one.HeldBytes), Words.Ms(one.HoldP99Ms), Words.Safe(doing));
         }
 

@@ -51,5 +51,5 @@ internal static class Words
         return at.ToString(at.UtcDateTime.Date == DateTime.UtcNow.Date ? "HH:mm:ss'Z'" : "yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
     }
 
-    public static string Age(long ageMs) => ageMs < 0 ? "never heard" : ageMs < 3_000 ? "now" : ageMs < 120_000 ? $"{ageMs / 1000} s ago" : $"{ageMs / 60_000} min ago";
+    public static string Age(long ageMs, bool isCurrent) => isCurrent ? "now" : ageMs < 0 ? "never heard" : ageMs < 120_000 ? $"{ageMs / 1000} s ago" : $"{ageMs / 60_000} min ago";
 }

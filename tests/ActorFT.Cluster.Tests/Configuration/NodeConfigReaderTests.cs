@@ -64,6 +64,13 @@ public sealed class NodeConfigReaderTests
         }, read);
     }
 
+    [Theory]
+    [InlineData("50 ms", 2_500)]
+    [InlineData("500 ms", 2_500)]
+    [InlineData("10 s", 50_000)]
+    public void ReportLifetime_IsNeverShorterThanFiveReports(string interval, int lifetimeMs) =>
+        Assert.Equal(lifetimeMs, NodeConfigReader.Parse(Server($"status-interval = {interval}"), File).ReportLifetime.TotalMilliseconds);
+
     // What reference.conf tells operators is what the program does, and no key of it is unknown to the reader.
     [Fact]
     public void ReferenceConf_SaysTheProgramsOwnDefaults()

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ActorFT.EndToEnd.Pairs;
+using ActorFT.Node.Operate;
 using ActorFT.Node.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;
@@ -15,9 +16,13 @@ namespace ActorFT.EndToEnd.Operate;
 [Collection("pairs")]
 public sealed class EveryFaultTests(ITestOutputHelper output)
 {
-    private static readonly string[] s_surfaces = ["status", "event", "metric", "tile"];
+    // A brief fault is over before it could be looked at: only what is kept tells it.
+    private static readonly string[] s_kept = ["event", "metric"], s_component = ["problem", "event", "metric", "tile"];
 
-    private readonly List<string> _told = [];
+    // A component whose fault is over may be on its way back (a NIC waits a while, a disk is made equal): its fault ends everywhere, and then the pair is good everywhere.
+    private static readonly string[] s_pair = ["health", "exit code", "verdict", "good metric"];
+
+    private readonly List<string> _late = [];
 
     [Fact]
     public void A_fault_of_each_kind_is_told_the_same_everywhere_and_so_is_its_repair() => Run(FaultTable.Short, stallSeconds: 20);
@@ -33,6 +38,7 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
         pair.MakeDisk("48M");
         pair.StartAll();
         using Browser browser = new();
+        using NodeClient program = new([.. OperatedPair.Nodes.Select(node => new Uri(pair.Url(node)))], null);
         string leader = pair.WaitUntilGood();
         foreach (FaultCase one in cases.Where(one => only is null || one.Name.Contains(only, StringComparison.Ordinal)))
         {
@@ -40,38 +46,28 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
             string observer = one.Observer(leader);
             browser.Open(pair.Url(observer));
             browser.WaitFor("document.querySelectorAll('.tile').length > 6 && document.querySelectorAll('#log li').length > 0", "the dashboard");
-            (long Event, string? Metric) before = (LastEvent(pair, observer), one.IsBrief ? MetricOf(pair, one.Metric(leader).Node, one.Metric(leader).Metric) : null);
-            one.Strike(pair, leader);
-            double spread = Agree(one, pair, browser, leader, observer, before);
+            Look look = new(one, pair, browser, program, leader, observer, LastEvent(pair, observer), MetricOf(pair, one.Metric(leader).Node, one.Metric(leader).Metric));
+            Agreement told = Agreement.Reach(() => one.Strike(pair, leader), look.OfFault, look.Describe);
             IsToldLater(one, pair, browser, leader, observer);
             (int code, string text, string errors) = one.IsBrief ? default : pair.RunUntil(one.ExitCode, "status");
             if (!one.IsBrief) Assert.True(code == one.ExitCode, $"{one.Name}: status ended with {code}: {text} {errors}; {pair.Describe()}");
-            one.Repair(pair, leader);
+            Agreement repaired = Agreement.Reach(() => one.Repair(pair, leader), look.OfRepair, look.Describe);
             string after = pair.WaitUntilGood();
-            IsGoodEverywhere(one, pair, browser, leader, observer, before.Event);
-            _told.Add($"{one.Name}: the surfaces agreed within {spread:F0} ms; whole again after {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s; {after} leads");
-            output.WriteLine(_told[^1]);
+            IsGoodEverywhere(one, pair, browser, observer, look.LastEvent);
+            Note(one.Name, one.IsBrief ? told.SpreadMs(s_kept) : told.SpreadMs([.. s_component, "exit code"]), told);
+            Note(one.Name + ", repaired", Math.Max(repaired.SpreadMs(s_component), repaired.SpreadMs(s_pair)), repaired);
+            output.WriteLine($"{one.Name}: whole again after {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s; {after} leads");
             leader = after;
         }
+
+        Assert.True(_late.Count == 0, string.Join("; ", _late));
     }
 
-    // Gives the time from the first surface that tells to the last one, in ms.
-    private static double Agree(FaultCase one, OperatedPair pair, Browser browser, string leader, string observer, (long, string?) before)
+    // Of the whole table, so that one that is late does not hide the others.
+    private void Note(string what, double spreadMs, Agreement times)
     {
-        Dictionary<string, double> at = [];
-        long began = Stopwatch.GetTimestamp();
-        while (at.Count < s_surfaces.Length)
-        {
-            foreach (string surface in s_surfaces.Where(surface => !at.ContainsKey(surface)))
-                if (Tells(surface, one, pair, browser, leader, observer, before)) at[surface] = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
-            if (Stopwatch.GetElapsedTime(began).TotalSeconds < OperatedPair.BoundSeconds) continue;
-            Assert.Fail($"{one.Name}: {string.Join(", ", s_surfaces.Except(at.Keys))} did not tell it; tile: {TileText(one, browser, leader)}; status: {pair.TryGet(observer, "/ft/status")}; {pair.Describe()}");
-        }
-
-        double[] told = [.. at.Where(surface => !one.IsBrief || surface.Key is "event" or "metric").Select(surface => surface.Value)];
-        double spread = told.Max() - told.Min();
-        if (int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_AGREE_MS"), out int most)) Assert.True(spread <= most, $"{one.Name}: {string.Join(", ", at.Select(surface => $"{surface.Key} {surface.Value:F0} ms"))}");
-        return spread;
+        output.WriteLine($"{what}: agreed within {spreadMs:F0} ms ({times} ms)");
+        if (int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_AGREE_MS"), out int most) && spreadMs > most) _late.Add($"{what}: {spreadMs:F0} ms ({times})");
     }
 
     private static void IsToldLater(FaultCase one, OperatedPair pair, Browser browser, string leader, string observer)
@@ -82,42 +78,80 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
         Wait.Until(() => TileText(later.Tile, browser).Contains(later.Tile.Word, StringComparison.Ordinal), () => $"{one.Name}: {later.Tile}", OperatedPair.BoundSeconds);
     }
 
-    private static bool Tells(string surface, FaultCase one, OperatedPair pair, Browser browser, string leader, string observer, (long Event, string? Metric) before)
+    private static void IsGoodEverywhere(FaultCase one, OperatedPair pair, Browser browser, string observer, long since)
     {
-        switch (surface)
-        {
-            case "status":
-                if (one.IsBrief) return true;
-                return pair.Status(observer) is { } status && status.GetProperty("health").GetString() == one.Health
-                    && status.GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.Contains(one.Problem(leader), StringComparison.Ordinal));
-            case "event": return Events(pair, observer).Any(entry => Number(entry) > before.Event && entry.GetProperty("report").GetProperty("kind").GetString() == one.Event);
-            case "metric":
-                (string node, string metric, string value) = one.Metric(leader);
-                string? found = MetricOf(pair, node, metric);
-                return one.IsBrief ? found is not null && found != (before.Metric ?? "0") : found == value;
-            default: return TileText(one, browser, leader).Contains(one.Tile(leader).Word, StringComparison.Ordinal);
-        }
-    }
-
-    private static void IsGoodEverywhere(FaultCase one, OperatedPair pair, Browser browser, string leader, string observer, long since)
-    {
-        (string node, string metric, _) = one.Metric(leader);
-        Wait.Until(() => one.IsBrief || MetricOf(pair, node, metric) == one.GoodValue, () => $"{one.Name}: {metric} of {node} to be {one.GoodValue}; it is {MetricOf(pair, node, metric)}", OperatedPair.BoundSeconds);
-        browser.WaitFor("document.querySelector('#verdict').className === 'verdict Good'", $"{one.Name}: the dashboard to say Good");
-        Wait.Until(() => TileText(one, browser, leader) is { Length: > 0 } tile && (one.Tile(leader).Word.Length == 0 || !tile.Contains(one.Tile(leader).Word, StringComparison.Ordinal)), () => $"{one.Name}: its tile to be good again: {TileText(one, browser, leader)}", OperatedPair.BoundSeconds);
         (int code, string text, string errors) = pair.RunUntil(0, "status");
         Assert.True(code == 0, $"{one.Name}: status after the repair ended with {code}: {text} {errors}; {pair.Describe()}");
         JsonElement[] told = [.. Events(pair, observer).Where(entry => Number(entry) > since && entry.GetProperty("report").GetProperty("kind").GetString() == one.Event)];
+        Assert.NotEmpty(told);
         Assert.All(told, entry => Assert.NotEmpty(entry.GetProperty("diagnosis").GetString()!));
-        if (!one.EventEnds) return;
-        Wait.Until(() => Events(pair, observer).Where(entry => Number(entry) > since && entry.GetProperty("report").GetProperty("kind").GetString() == one.Event)
-            .All(entry => entry.GetProperty("outcome").GetString() is { Length: > 0 } outcome && outcome != "lasts"), () => $"{one.Name}: the outcome of [{one.Event}]: {string.Join("; ", Events(pair, observer).Select(entry => entry.ToString()))}", OperatedPair.BoundSeconds);
         Assert.All(browser.Requested, url => Assert.StartsWith("http://127.0.0.1:", url, StringComparison.Ordinal));
         Assert.Empty(browser.Complaints);
     }
 
+    /// <summary>What each surface must say of a fault, and of its repair.</summary>
+    private sealed record Look(FaultCase Case, OperatedPair Pair, Browser Browser, NodeClient Program, string Leader, string Observer, long LastEvent, string? MetricBefore)
+    {
+        public IReadOnlyList<Surface> OfFault => Case.IsBrief
+            ? [new Surface("event", () => Told.Length != 0), new("metric", () => Metric is { } now && now != (MetricBefore ?? "0"))]
+            :
+            [
+                new("problem", () => Status is { } status && status.GetProperty("health").GetString() == Case.Health && HasProblem(status)),
+                new("event", () => Told.Length != 0),
+                new("metric", () => Metric == Case.Metric(Leader).Value),
+                new("exit code", () => ExitCode == Case.ExitCode),
+                new("tile", () => Tile.Contains(Case.Tile(Leader).Word, StringComparison.Ordinal)),
+            ];
+
+        public IReadOnlyList<Surface> OfRepair =>
+        [
+            new("health", () => Status is { } status && status.GetProperty("health").GetString() == "Good"),
+            new("exit code", () => ExitCode == 0),
+            new("verdict", () => Verdict == "verdict Good"),
+            .. Case.IsBrief ? (IEnumerable<Surface>)[] :
+            [
+                new("problem", () => Status is { } status && !HasProblem(status)),
+                new("metric", () => Metric is { } now && now != Case.Metric(Leader).Value),
+                new("good metric", () => Metric == Case.GoodValue),
+                new("tile", () => Tile is { Length: > 0 } tile && !tile.Contains(Case.Tile(Leader).Word, StringComparison.Ordinal)),
+            ],
+            .. Case.EventEnds ? (IEnumerable<Surface>)[new Surface("event", () => Told.All(entry => entry.GetProperty("outcome").GetString() is { Length: > 0 } outcome && outcome != "lasts"))] : [],
+        ];
+
+        private JsonElement? Status => Pair.Status(Observer);
+
+        private string? Metric => MetricOf(Pair, Case.Metric(Leader).Node, Case.Metric(Leader).Metric);
+
+        // The program's own way of asking, without the start of a process ten times a second, which two cores would feel; the process itself is run once the surfaces agree.
+        private int ExitCode
+        {
+            get
+            {
+                try { return (int)Program.GetPairAsync().GetAwaiter().GetResult().Best.Status.Health; }
+                catch (PairUnreachableException) { return OperateExitCode.Unreachable; }
+            }
+        }
+
+        private string? Verdict
+        {
+            get { lock (Browser) return (string?)Browser.Evaluate("document.querySelector('#verdict').className"); }
+        }
+
+        private string Tile
+        {
+            get { lock (Browser) return TileText(Case.Tile(Leader), Browser); }
+        }
+
+        private JsonElement[] Told => [.. Events(Pair, Observer).Where(entry => Number(entry) > LastEvent && entry.GetProperty("report").GetProperty("kind").GetString() == Case.Event)];
+
+        private bool HasProblem(JsonElement status) => status.GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.Contains(Case.Problem(Leader), StringComparison.Ordinal));
+
+        public string Describe(string missing) =>
+            $"{Case.Name}: {missing} did not tell it; metric: {Metric}; tile: {Tile}; events: {string.Join("; ", (IEnumerable<JsonElement>)Told)}; status: {Pair.TryGet(Observer, "/ft/status")}; {Pair.Describe()}";
+    }
+
     private static JsonElement[] Events(OperatedPair pair, string node) =>
-        pair.TryGet(node, "/ft/events?limit=200") is { } json ? [.. JsonDocument.Parse(json).RootElement.GetProperty("entries").EnumerateArray().Select(entry => entry.Clone())] : [];
+        pair.TryGet(node, "/ft/events?limit=50") is { } json ? [.. JsonDocument.Parse(json).RootElement.GetProperty("entries").EnumerateArray().Select(entry => entry.Clone())] : [];
 
     private static long Number(JsonElement entry) => entry.GetProperty("atUnixMs").GetInt64();
 
@@ -131,8 +165,6 @@ public sealed class EveryFaultTests(ITestOutputHelper output)
         string? line = pair.TryGet(node, "/metrics")?.Split('\n').FirstOrDefault(line => line.StartsWith(name + "{", StringComparison.Ordinal) && labels.All(label => line.Contains(label, StringComparison.Ordinal)));
         return line?[(line.LastIndexOf('}') + 1)..].Trim().Split(' ')[0];
     }
-
-    private static string TileText(FaultCase one, Browser browser, string leader) => TileText(one.Tile(leader), browser);
 
     private static string TileText((string Card, string Tile, string Word) wanted, Browser browser)
     {

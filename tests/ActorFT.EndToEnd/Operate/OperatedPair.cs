@@ -23,6 +23,9 @@ internal sealed class OperatedPair : Pair
     {
     }
 
+    /// <summary>The three nodes.</summary>
+    public static IReadOnlyList<string> Nodes { get; } = [ServerA, ServerB, Arbiter];
+
     public new OperatedPair StartAll() => (OperatedPair)base.StartAll();
 
     /// <summary>Path of the token's file.</summary>
@@ -70,7 +73,7 @@ internal sealed class OperatedPair : Pair
     {
         string leader = "";
         string last = "";
-        Wait.Until(() => new[] { ServerA, ServerB, Arbiter }.All(node =>
+        Wait.Until(() => Nodes.All(node =>
         {
             if (Status(node) is not { } status) return false;
             last = status.ToString();

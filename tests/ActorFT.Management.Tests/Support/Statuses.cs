@@ -6,9 +6,11 @@ namespace ActorFT.Management.Tests.Support;
 /// <summary>A healthy pair, to be broken by tests.</summary>
 internal static class Statuses
 {
-    public static Subject ServerA { get; } = new("demo", "server-a", false, "server-b", [], ["debian"]);
+    public static TimeSpan ReportLifetime { get; } = TimeSpan.FromMilliseconds(2_500);
 
-    public static Subject Arbiter { get; } = new("demo", "arbiter", true, "", ["10.0.0.1:4551", "10.0.0.2:4551"], []);
+    public static Subject ServerA { get; } = new("demo", "server-a", false, "server-b", [], ["debian"], ReportLifetime);
+
+    public static Subject Arbiter { get; } = new("demo", "arbiter", true, "", ["10.0.0.1:4551", "10.0.0.2:4551"], [], ReportLifetime);
 
     public static long NowMs => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 
