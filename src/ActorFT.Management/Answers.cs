@@ -13,6 +13,9 @@ internal static class Answers
     /// <summary>An answer of /ft/… or /cluster/….</summary>
     public static IResult Ok<T>(T value) => Results.Json(value, Json.Ft);
 
+    /// <summary>The same, of JSON that is written already.</summary>
+    public static IResult Rendered(byte[] json) => Results.Bytes(json, "application/json; charset=utf-8");
+
     /// <summary>A refusal: one sentence.</summary>
     public static IResult Refuse(int code, string sentence) => Results.Json(new Refusal(sentence), Json.Ft, statusCode: code);
 

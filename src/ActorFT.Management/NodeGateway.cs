@@ -3,6 +3,7 @@ using ActorFT.Cluster.Faults;
 using ActorFT.Cluster.Host;
 using ActorFT.Cluster.Messages;
 using ActorFT.Cluster.Status;
+using ActorFT.Management.Ft;
 using ActorFT.Management.Pair;
 using Akka.Actor;
 
@@ -34,11 +35,16 @@ public sealed class NodeGateway
     private long _viewAt = long.MinValue;
     private Task? _refresh;
     private bool _isHung;
+    private (HostActor.PairView? Of, long AtMs, PairStatus Status)? _built;
+    private readonly SharedAsk<FaultProtocol.History?> _own;
+    private readonly SharedAsk<FaultProtocol.History?[]> _others;
+    private (FaultProtocol.History?[] Others, FaultProtocol.History? Own, int Limit, EventHistory History)? _history;
 
     /// <summary>Creates it over a node's actors.</summary>
     public NodeGateway(NodeConfig config, ActorSystem system, IActorRef host, IActorRef faults)
     {
         (Config, System, Host, Faults) = (config, system, host, faults);
+        (_own, _others) = (new(() => HistoryOf(Faults, MaxHistory)), new(AskOthersAsync));
         _subject = new Subject(config.Pair, config.Name, config.IsArbiter, config.PeerName,
             [.. config.ServerAddresses.Select(address => $"{address.Host}:{address.Port}")], [.. config.Machines.Select(machine => machine.Name)], config.ReportLifetime);
     }
@@ -119,9 +125,17 @@ public sealed class NodeGateway
 
     private PairStatus BuildStatus()
     {
-        HostActor.PairView? view;
-        long viewAgeMs;
-        lock (_lock) (view, viewAgeMs) = (_view, Environment.TickCount64 - _viewAt);
+        // One for all who ask within the interval: its ages are as old as a view may be.
+        lock (_lock)
+        {
+            long now = Environment.TickCount64;
+            if (_built is not { } built || built.Of != _view || now - built.AtMs >= RefreshMs) _built = built = (_view, now, BuildStatus(_view, now - _viewAt));
+            return built.Status;
+        }
+    }
+
+    private PairStatus BuildStatus(HostActor.PairView? view, long viewAgeMs)
+    {
         long nowMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         if (view is null) return PairStatusBuilder.Build(_subject, [], nowMs);
         // The host's own status is as old as its last collection; the clock may have been set since.
@@ -159,39 +173,28 @@ public sealed class NodeGateway
     /// <summary>Entries that are asked for at most.</summary>
     public const int MaxHistory = 500;
 
-    private Task<FaultProtocol.History?[]>? _others;
-    private long _othersAt;
-
     /// <summary>
-    /// The latest faults of all nodes in reach, oldest first, and how many nodes did not answer. This node is asked each time; the others, whose entries come here
-    /// by themselves, once however many ask at a time.
+    /// The latest faults of all nodes in reach, oldest first, and how many nodes did not answer. What this node knows is asked for last: it is new, however long
+    /// the others took, whose entries come here by themselves.
     /// </summary>
-    public async Task<(FaultProtocol.Entry[] Entries, int Missing)> GetHistoryAsync(int limit)
+    public async Task<EventHistory> GetHistoryAsync(int limit)
     {
-        Task<FaultProtocol.History?[]> others;
+        FaultProtocol.History?[] others = await _others.GetAsync().ConfigureAwait(false);
+        FaultProtocol.History? own = await _own.GetAsync().ConfigureAwait(false);
         lock (_lock)
         {
-            if (_others is null || (_others.IsCompleted && Environment.TickCount64 - _othersAt >= RefreshMs))
-            {
-                _others = AskOthersAsync();
-                _othersAt = Environment.TickCount64;
-            }
-
-            others = _others;
+            // The same answers for the same limit: one list for all who ask.
+            if (_history is { } known && known.Others == others && known.Own == own && known.Limit == limit) return known.History;
+            IEnumerable<FaultProtocol.Entry> all = others.Append(own).Where(answer => answer is not null).SelectMany(answer => answer!.Entries)
+                .GroupBy(entry => entry.Id).Select(words => words.MaxBy(entry => entry.Revision)!).OrderBy(entry => entry.AtUnixMs).TakeLast(limit);
+            EventHistory history = new([.. all], others.Append(own).Count(answer => answer is null));
+            _history = (others, own, limit, history);
+            return history;
         }
-
-        Task<FaultProtocol.History?> own = HistoryOf(Faults, MaxHistory);
-        FaultProtocol.History?[] answers = [.. await others.ConfigureAwait(false), await own.ConfigureAwait(false)];
-        IEnumerable<FaultProtocol.Entry> all = answers.Where(answer => answer is not null).SelectMany(answer => answer!.Entries)
-            .GroupBy(entry => entry.Id).Select(words => words.MaxBy(entry => entry.Revision)!).OrderBy(entry => entry.AtUnixMs).TakeLast(limit);
-        return ([.. all], answers.Count(answer => answer is null));
     }
 
-    private async Task<FaultProtocol.History?[]> AskOthersAsync()
-    {
-        await Task.Yield();
-        return await Task.WhenAll(OtherFaultManagers.Select(other => HistoryOf(other, MaxHistory))).ConfigureAwait(false);
-    }
+    private async Task<FaultProtocol.History?[]> AskOthersAsync() =>
+        await Task.WhenAll(OtherFaultManagers.Select(other => HistoryOf(other, MaxHistory))).ConfigureAwait(false);
 
     private static async Task<FaultProtocol.History?> HistoryOf(ICanTell manager, int limit)
     {

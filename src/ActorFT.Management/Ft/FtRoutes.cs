@@ -17,17 +17,19 @@ internal static class FtRoutes
 
     public static void Map(IEndpointRouteBuilder routes, NodeGateway gateway, StreamHost streams, IActorRef feed)
     {
-        routes.MapGet("/ft/status", async () => Answers.Ok(await gateway.GetStatusAsync().ConfigureAwait(false)))
+        Rendering<PairStatus> statuses = new();
+        Rendering<EventHistory> histories = new();
+        routes.MapGet("/ft/status", async () => Answers.Rendered(statuses.Of(await gateway.GetStatusAsync().ConfigureAwait(false))))
             .Produces<PairStatus>().WithTags("ft").WithSummary("The whole pair as this node knows it, with the age of each part.");
         routes.MapGet("/ft/machines", async () => Answers.Ok((await gateway.GetStatusAsync().ConfigureAwait(false)).Machines))
             .Produces<MachineView[]>().WithTags("ft").WithSummary("The machines, each with its replicas.");
         routes.MapGet("/ft/machines/{name}", (string name) => MachineAsync(name, gateway))
             .Produces<MachineView>().Produces<Refusal>(404).WithTags("ft").WithSummary("One machine.");
-        routes.MapGet("/ft/events", (int? limit) => EventsAsync(limit ?? 100, gateway))
+        routes.MapGet("/ft/events", (int? limit) => EventsAsync(limit ?? 100, gateway, histories))
             .Produces<EventHistory>().Produces<Refusal>(400).WithTags("ft").WithSummary($"Faults, what was done, and recoveries of all nodes in reach, oldest first; ?limit=1..{MaxEntries}.");
         routes.MapGet("/ft/events/stream", (Delegate)(Task (HttpContext context) => StreamEventsAsync(context, streams, feed)))
             .Produces<string>(200, "text/event-stream").Produces<Refusal>(503).WithTags("ft").WithSummary("New entries as server-sent events named \"fault\".");
-        routes.MapGet("/ft/status/stream", (Delegate)(Task (HttpContext context) => StreamStatusAsync(context, gateway, streams, feed)))
+        routes.MapGet("/ft/status/stream", (Delegate)(Task (HttpContext context) => StreamStatusAsync(context, gateway, statuses, streams, feed)))
             .Produces<string>(200, "text/event-stream").Produces<Refusal>(503).WithTags("ft")
             .WithSummary("The pair's status twice a second, and right after each fault, as server-sent events named \"status\", and new entries named \"fault\".");
     }
@@ -43,11 +45,10 @@ internal static class FtRoutes
 
     public static string Shorten(string text) => text.Length <= 64 ? text : text[..64] + "…";
 
-    private static async Task<IResult> EventsAsync(int limit, NodeGateway gateway)
+    private static async Task<IResult> EventsAsync(int limit, NodeGateway gateway, Rendering<EventHistory> histories)
     {
         if (limit is < 1 or > MaxEntries) return Answers.Refuse(400, $"limit is {limit}; allowed is 1 to {MaxEntries}.");
-        (FaultProtocol.Entry[] entries, int missing) = await gateway.GetHistoryAsync(limit).ConfigureAwait(false);
-        return Answers.Ok(new EventHistory(entries, missing));
+        return Answers.Rendered(histories.Of(await gateway.GetHistoryAsync(limit).ConfigureAwait(false)));
     }
 
     private static Task StreamEventsAsync(HttpContext context, StreamHost streams, IActorRef feed) => streams.RunAsync(context, async (relay, reader, end) =>
@@ -63,7 +64,7 @@ internal static class FtRoutes
         }
     });
 
-    private static Task StreamStatusAsync(HttpContext context, NodeGateway gateway, StreamHost streams, IActorRef feed) => streams.RunAsync(context, async (relay, reader, end) =>
+    private static Task StreamStatusAsync(HttpContext context, NodeGateway gateway, Rendering<PairStatus> statuses, StreamHost streams, IActorRef feed) => streams.RunAsync(context, async (relay, reader, end) =>
     {
         EventStream events = new(context, end);
         feed.Tell(new EventFeedActor.Watch(relay), ActorRefs.NoSender); // as above
@@ -74,7 +75,7 @@ internal static class FtRoutes
             long waitMs = nextAt - Environment.TickCount64;
             if (waitMs <= 0)
             {
-                await events.SendAsync("status", await gateway.GetStatusAsync().ConfigureAwait(false)).ConfigureAwait(false);
+                await events.SendAsync("status", statuses.Of(await gateway.GetStatusAsync().ConfigureAwait(false))).ConfigureAwait(false);
                 nextAt = Environment.TickCount64 + (long)s_statusInterval.TotalMilliseconds;
                 continue;
             }

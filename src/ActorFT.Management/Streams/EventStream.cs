@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
@@ -14,18 +15,21 @@ internal sealed class EventStream(HttpContext context, CancellationToken end)
     {
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers["X-Accel-Buffering"] = "no";
-        return WriteAsync(": actorft\n\n");
+        return WriteAsync(": actorft\n\n"u8.ToArray());
     }
 
     /// <summary>Sends an event.</summary>
-    public Task SendAsync<T>(string type, T data) => WriteAsync($"event:{type}\ndata:{JsonSerializer.Serialize(data, Json.Ft)}\n\n");
+    public Task SendAsync<T>(string type, T data) => SendAsync(type, JsonSerializer.SerializeToUtf8Bytes(data, Json.Ft));
+
+    /// <summary>Sends an event whose JSON is written already.</summary>
+    public Task SendAsync(string type, byte[] json) => WriteAsync([.. Encoding.UTF8.GetBytes($"event:{type}\ndata:"), .. json, .. "\n\n"u8]);
 
     /// <summary>Sends a comment.</summary>
-    public Task SendKeepAliveAsync() => WriteAsync(":\n\n");
+    public Task SendKeepAliveAsync() => WriteAsync(":\n\n"u8.ToArray());
 
-    private async Task WriteAsync(string text)
+    private async Task WriteAsync(byte[] bytes)
     {
-        await context.Response.WriteAsync(text, end).ConfigureAwait(false);
+        await context.Response.Body.WriteAsync(bytes, end).ConfigureAwait(false);
         await context.Response.Body.FlushAsync(end).ConfigureAwait(false);
     }
 }
