@@ -146,7 +146,7 @@ public sealed class ManagementServer : IAsyncDisposable
             {
                 Boundaries = [0.0001, 0.00025, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1, 5],
             })
-            .AddPrometheusExporter());
+            .AddPrometheusExporter(exporter => exporter.ScrapeResponseCacheDurationMilliseconds = NodeGateway.RefreshMs));
         return builder.Build();
     }
 

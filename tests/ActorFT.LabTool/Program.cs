@@ -19,6 +19,7 @@ return args switch
     ["ledger", ..] => Guarded(() => LedgerClient.Run(args[1..], Console.In, Console.Out)),
     ["drill", ..] => Guarded(() => DrillRun.Run(args[1..])),
     ["drill-faults", var list] => Guarded(() => Fault.Parse(list).Length == 0 ? throw new ArgumentException("no fault is named") : 0),
+    ["flood", ..] => Guarded(() => Flood.Run(args[1..])),
     ["link-bench", ..] => Guarded(() => LinkBench.Run(args[1..])),
     _ => Usage(),
 };
@@ -50,6 +51,8 @@ static int Usage()
                labtool fetch URL --output FILE
                labtool link-probe --name NAME --peer NAME LOCAL:PORT=PEER:PORT... [--silent-after-ms N] [--dead-after-ms N]
                labtool link-bench [--seconds N] [--tls] [--address 127.A.B.C]
+               labtool flood URL... [--connections N]
+                              reads "load" and "rest" from standard input
                labtool drill --script scripts/lab --lab DIR --machine NAME --token FILE --address ADDRESS:PORT --folder DIR
                              [--seed N] [--episodes N] [--minutes M] [--overlap 0..1] [--faults LIST] [--pace-ms N]
                labtool drill-faults LIST
