@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ActorFT.Network.Native;
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.Dispatch;
@@ -62,6 +63,7 @@ internal sealed class MachineExecutor : ExecutorService
     // be a machine that neither runs nor fails.
     private void Work()
     {
+        HostThread.PreferMachine();
         while (!_isShutDown)
         {
             while (_runnables.TryDequeue(out IRunnable? run)) run.Run();
