@@ -1,5 +1,4 @@
 using ActorFT.Network.Native;
-using Xunit;
 
 namespace ActorFT.Network.Tests.Links;
 
