@@ -100,18 +100,16 @@ public sealed partial class LockstepCoordinatorActor
         }
         else if (_options.Link.PathCount > 1)
         {
-            _copies.Keep(record, _encoded, Now);
+            _copies.Keep(record, best, _encoded, Now);
             _encoded = _copies.Rent();
         }
     }
 
     private void SendCopies(bool isAll)
     {
-        int best = _options.Link.BestPath;
-        while (_copies.TryTakeOverdue(Now, isAll, out StateWriter bytes))
+        while (_copies.TryTakeOverdue(Now, isAll, out int taken, out StateWriter bytes))
         {
-            // The best path may have changed since: then all get it, and the second copy is told by its number.
-            for (int path = 0; path < _options.Link.PathCount; path++) if (isAll || path != best) SendLog(path, bytes, mayTrail: true);
+            for (int path = 0; path < _options.Link.PathCount; path++) if (path != taken) SendLog(path, bytes, mayTrail: true);
             _copies.Return(bytes);
         }
     }

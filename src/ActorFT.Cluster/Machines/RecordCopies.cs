@@ -16,7 +16,7 @@ public sealed class RecordCopies
 
     private const int MostSpare = 16;
 
-    private readonly Queue<(StreamId Stream, ulong EndRound, ulong SentNs, StateWriter Bytes)> _waiting = [];
+    private readonly Queue<(StreamId Stream, ulong EndRound, ulong SentNs, int Path, StateWriter Bytes)> _waiting = [];
     private readonly Stack<StateWriter> _spare = [];
 
     /// <summary>Records that nobody stored yet and whose copies did not leave.</summary>
@@ -26,23 +26,24 @@ public sealed class RecordCopies
     public StateWriter Rent() => _spare.TryPop(out StateWriter? writer) ? writer : new StateWriter();
 
     /// <summary>A record left on one path; its bytes are this object's from now on.</summary>
-    public void Keep(RecordSent sent, StateWriter bytes, ulong nowNs) => _waiting.Enqueue((sent.Stream, sent.Record.EndRound, nowNs, bytes));
+    public void Keep(RecordSent sent, int path, StateWriter bytes, ulong nowNs) => _waiting.Enqueue((sent.Stream, sent.Record.EndRound, nowNs, path, bytes));
 
     /// <summary>The follower has what ends at or before this round of the stream: no copy is needed.</summary>
     public void Stored(StreamId stream, ulong round)
     {
-        while (_waiting.TryPeek(out (StreamId Stream, ulong EndRound, ulong, StateWriter Bytes) oldest) && oldest.Stream == stream && oldest.EndRound <= round)
+        while (_waiting.TryPeek(out (StreamId Stream, ulong EndRound, ulong, int, StateWriter Bytes) oldest) && oldest.Stream == stream && oldest.EndRound <= round)
             Return(_waiting.Dequeue().Bytes);
     }
 
     /// <summary>The oldest record that is overdue; <see cref="Return"/> what is given.</summary>
     /// <param name="nowNs">The time.</param>
     /// <param name="isAll">All are: the path that took them may be gone.</param>
+    /// <param name="path">The path that took it: the others want a copy, whichever is the best one by now.</param>
     /// <param name="bytes">The envelope.</param>
-    public bool TryTakeOverdue(ulong nowNs, bool isAll, out StateWriter bytes)
+    public bool TryTakeOverdue(ulong nowNs, bool isAll, out int path, out StateWriter bytes)
     {
-        bool isDue = _waiting.TryPeek(out (StreamId, ulong, ulong SentNs, StateWriter Bytes) oldest) && (isAll || nowNs - oldest.SentNs >= OverdueNs);
-        bytes = oldest.Bytes;
+        bool isDue = _waiting.TryPeek(out (StreamId, ulong, ulong SentNs, int Path, StateWriter Bytes) oldest) && (isAll || nowNs - oldest.SentNs >= OverdueNs);
+        (path, bytes) = (oldest.Path, oldest.Bytes);
         if (isDue) _waiting.Dequeue();
         return isDue;
     }

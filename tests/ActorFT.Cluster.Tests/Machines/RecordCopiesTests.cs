@@ -57,14 +57,15 @@ public sealed class RecordCopiesTests
     {
         StateWriter bytes = _copies.Rent();
         bytes.U8((byte)first);
-        _copies.Keep(new RecordSent(stream, new Lockstep.Records.Record { FirstRound = first, Rounds = [new Round(first)] }, 0), bytes, nowNs);
+        _copies.Keep(new RecordSent(stream, new Lockstep.Records.Record { FirstRound = first, Rounds = [new Round(first)] }, 0), (int)first % 2, bytes, nowNs);
     }
 
     private List<int> Take(ulong nowNs, bool isAll = false)
     {
         List<int> taken = [];
-        while (_copies.TryTakeOverdue(nowNs, isAll, out StateWriter bytes))
+        while (_copies.TryTakeOverdue(nowNs, isAll, out int path, out StateWriter bytes))
         {
+            Assert.Equal(bytes.Written[0] % 2, path); // where it went, not where one would go now
             taken.Add(bytes.Written[0]);
             _copies.Return(bytes);
         }
