@@ -213,7 +213,7 @@ public sealed partial class LockstepCoordinatorActor
     {
         EndStream();
         TellDisks(new DiskProtocol.Reset());
-        (_isPeerTold, _hasErrorOfItsOwn) = (false, false);
+        _isPeerTold = false;
         _machine?.Dispose();
         _machine = null;
         _executing = null;
@@ -293,7 +293,7 @@ public sealed partial class LockstepCoordinatorActor
         if (_machine is not { } machine) return;
         machine.ComputeDigest();
         List<int> pages = machine.Memory.FindCorruptedPages(0, machine.Memory.PageCount, ComponentDigest.MaxCorruptedPages);
-        _events.Enqueue(new SelfChecked(Now, pages.Count == 0 && !_hasErrorOfItsOwn, [.. ComponentDigests(), .. DigestsOf(machine.Memory, pages)]));
+        _events.Enqueue(new SelfChecked(Now, pages.Count == 0, [.. ComponentDigests(), .. DigestsOf(machine.Memory, pages)]));
     }
 
     private static IEnumerable<ComponentDigest> DigestsOf(GuestMemory memory, IEnumerable<int> pages) =>

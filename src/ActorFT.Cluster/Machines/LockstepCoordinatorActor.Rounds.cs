@@ -101,7 +101,7 @@ public sealed partial class LockstepCoordinatorActor
         BeginRound(machine, round.TimeNs, inputs);
     }
 
-    // References to completions become this server's own ones. Null: one is still to come.
+    // References to completions become this server's own ones. Null: one is still to come, or never will.
     private ImmutableArray<MachineInput>? ResolveInputs(Round round)
     {
         if (round.Inputs.IsEmpty) return round.Inputs;
@@ -114,7 +114,14 @@ public sealed partial class LockstepCoordinatorActor
             else if (_completions.Remove((reference.DiskIndex, reference.RequestId), out BlockCompleted? own))
             {
                 _issued.Remove((reference.DiskIndex, reference.RequestId));
-                inputs.Add(OwnAs(reference, own));
+                if (OwnAs(reference, own) is not { } asRecorded)
+                {
+                    _executing = null; // the round never runs
+                    Feed(new ExecutionFailed(Now, $"request {own.RequestId} of disk {_options.Definition.Disks[own.DiskIndex].Name} failed on {_options.Identity.Self.Server}"));
+                    return null;
+                }
+
+                inputs.Add(asRecorded);
             }
         }
 

@@ -23,6 +23,7 @@ internal sealed partial class FollowerRole
     private Digest _digest;
     private FollowerDiverged? _divergence;
     private bool _isChecking;
+    private string? _failure; // why it can never come to where the leader is
     private ImmutableArray<ComponentDigest> _changedPages; // default: none known
     private ulong _checkingRound;
 
@@ -45,6 +46,7 @@ internal sealed partial class FollowerRole
             case RecordExecuted executed: OnExecuted(executed); break;
             case FlushDone done: OnFlush(done.Flush); break;
             case SelfChecked check: OnSelfChecked(check); break;
+            case ExecutionFailed failed: OnExecutionFailed(failed.Reason); break;
             case LeaveRequested: Context.IsLeaving = true; break;
             case HandOverRequested:
                 Context.Fault(ProtocolFaultKind.RequestRefused, $"{Context.Self.Server} does not lead machine {Context.Machine}; {_leader.Server} can hand it over.");
@@ -119,6 +121,23 @@ internal sealed partial class FollowerRole
         if (!check.IsSound) Context.NoteChangedMemory(_checkingRound, check.Components);
         if (check.IsSound) Claims.Persist(Claims.KnownTerm + 1); // the leader may give the lead to this replica
         SendDivergence();
+    }
+
+    // Its state is older than what clients saw, and stays so: it must never lead (design.md §3 rules 3 and 4). Going on with an error instead would be another history
+    // than the one that the leader's disk holds writes of.
+    private void OnExecutionFailed(string reason)
+    {
+        _failure = reason;
+        if (_promotion is not null)
+        {
+            Context.FenceAndWait($"it cannot execute what it stored: {reason}");
+            return;
+        }
+
+        Context.Fault(ProtocolFaultKind.Divergence, $"{Context.Self.Server} cannot execute machine {Context.Machine} beyond round {_executedRound} as {_leader.Server} did: {reason}.", _executedRound);
+        _divergence ??= new FollowerDiverged(_stream, _executedRound, IsSound: false, []);
+        SendDivergence();
+        Reconsider();
     }
 
     // Nothing differs so far, so there is no hurry: without an arbiter to let the leader go on alone, the machine would stand still.

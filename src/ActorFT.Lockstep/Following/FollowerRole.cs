@@ -51,6 +51,7 @@ internal sealed partial class FollowerRole : ReplicaRole
 
     private string Detail =>
         _promotion is not null ? "executing what is stored, then leading"
+        : _failure is not null ? "it cannot execute as the leader did"
         : _divergence is not null ? "its execution differs from the leader's"
         : Claims.Wanted is not null ? "asking the arbiter to lead"
         : _isMember ? "in lockstep" : "catching up";
@@ -159,6 +160,7 @@ internal sealed partial class FollowerRole : ReplicaRole
         if (Context.Role != this || _promotion is not null) return;
         if (Lost() is null) Claims.Withdraw();
         else if (Settings.Bug == PlantedBug.PromoteWithoutClaim) Promote(new Configuration(Claims.KnownTerm + 1, Context.Self, null));
+        else if (_failure is not null) Context.FenceAndWait($"{_leader.Server} is lost ({Lost()}), and {_failure}");
         else if (!Context.AreDisksCurrent) Context.FenceAndWait($"{_leader.Server} is lost ({Lost()}) and has the only complete disks");
         else if (_isMember) Claims.Want(Context.Self, null);
         else Claims.Query(); // the leader may have made it a member and died before it said so; until then its state is kept, but never acts
@@ -167,6 +169,12 @@ internal sealed partial class FollowerRole : ReplicaRole
     private void Promote(Configuration configuration)
     {
         _promotion = configuration;
+        if (_failure is not null)
+        {
+            Context.FenceAndWait($"it cannot execute what it stored: {_failure}");
+            return;
+        }
+
         PerformDoubtful(); // records to come may wait for what was held back
         ContinuePromotion();
     }

@@ -106,6 +106,14 @@ public sealed record FlushDone(ulong NowNs, FlushId Flush) : ProtocolEvent(NowNs
 public sealed record SelfChecked(ulong NowNs, bool IsSound, ImmutableArray<ComponentDigest> Components) : ProtocolEvent(NowNs);
 
 /// <summary>
+/// Following: this server cannot give its machine what the record being executed says: a disk of its own gave an error where the leader had data. The round was
+/// not run and never will be: the replica stands where it is, with a state that was the leader's.
+/// </summary>
+/// <param name="NowNs">The clock.</param>
+/// <param name="Reason">What could not be given, in words that follow "and".</param>
+public sealed record ExecutionFailed(ulong NowNs, string Reason) : ProtocolEvent(NowNs);
+
+/// <summary>
 /// Leading: the transport took a little more of the state. Due while a pass or the rest is being sent, well within
 /// <see cref="LockstepSettings.JoinStallNs"/>: a transfer whose bytes move does not stand still, however long it takes.
 /// </summary>

@@ -16,7 +16,7 @@ internal sealed class SameHistoryChecker(SimWorld world) : Checker(world)
 
     public override void OnReleased(SimProcess process, MachineOutput output, OutputId id)
     {
-        if (MayBeWrong || process.Disks.IsDoubtful) return;
+        if (MayBeWrong) return;
         ulong hash = ToyMachine.HashOf(output);
         if (!_contents.TryAdd(id, hash) && _contents[id] != hash)
             Fail("same history", $"{process.Self.Server} sent output {id.Index} of round {id.Round} with other content than it had before");
@@ -25,7 +25,7 @@ internal sealed class SameHistoryChecker(SimWorld world) : Checker(world)
 
     public override void OnLead(SimProcess process, Configuration configuration)
     {
-        if (MayBeWrong || process.Disks.IsDoubtful) return;
+        if (MayBeWrong) return;
         foreach (((ulong life, ulong round), ulong register) in _registers)
         {
             if (life != process.Machine!.Life || !process.Registers.TryGetValue(round, out ulong own) || own == register) continue;

@@ -183,7 +183,14 @@ internal sealed partial class SimProcess
                 _completions[made.RequestId] = own = new BlockCompleted(made.DiskIndex, made.RequestId, BlockStatus.Ok, default);
             }
 
-            inputs.Add(Disks.OwnAs(reference, own));
+            if (Disks.OwnAs(reference, own) is not { } asRecorded)
+            {
+                _record = null; // the round never runs
+                Feed(new ExecutionFailed(LocalNow, $"{made.Operation} {made.RequestId} of disk {made.DiskIndex} failed here"));
+                return false;
+            }
+
+            inputs.Add(asRecorded);
         }
         foreach (MachineInput input in inputs) if (input is BlockCompleted completed) _completions.Remove(completed.RequestId);
         return true;

@@ -250,7 +250,7 @@ internal sealed partial class SimProcess
     private void CheckOneself()
     {
         if (Machine is null) return; // fenced by a later event
-        bool isSound = Machine.IsSound && !Disks.IsDoubtful;
+        bool isSound = Machine.IsSound;
         World.Count(isSound ? "self-check sound" : "self-check found a fault");
         Feed(new SelfChecked(LocalNow, isSound, [new ComponentDigest("memory", Machine.ComputeDigest())]));
     }

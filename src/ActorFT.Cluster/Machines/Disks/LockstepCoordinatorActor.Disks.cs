@@ -132,19 +132,15 @@ public sealed partial class LockstepCoordinatorActor
         TellDisks(new DiskProtocol.PeerGone());
     }
 
-    private bool _hasErrorOfItsOwn; // of its disks: this replica is the one that is wrong, when it differs
-
-    // A read that gave other bytes here than on the leader is this copy's fault, or the leader's; digests will tell, this says why.
-    private BlockCompleted OwnAs(BlockCompletionReference reference, BlockCompleted own)
+    // A read that gave other bytes here than on the leader is this copy's fault, or the leader's; digests will tell, this says why. Null: what the leader read nobody
+    // has any more, or not here, and this replica cannot go on.
+    private BlockCompleted? OwnAs(BlockCompletionReference reference, BlockCompleted own)
     {
         if (reference.Status != BlockStatus.Ok) return own with { Status = reference.Status, Data = default };
         if (!reference.Matches(own with { Status = BlockStatus.Ok }))
             Report("disk-mismatch", FaultSeverity.Error, $"disk-{_options.Definition.Disks[own.DiskIndex].Name}",
                 $"Request {own.RequestId} of machine {_options.Identity.Machine} gave {own.Data.Length} bytes ({own.Status}) on {_options.Identity.Self.Server} and others on {_options.Identity.PeerServer}.");
-        if (own.Status == BlockStatus.Ok || reference.LengthBytes == 0) return own with { Status = BlockStatus.Ok };
-        // What the leader read nobody has any more, or not here: this replica goes on with an error, never with nothing for data, and is the one that is wrong.
-        _hasErrorOfItsOwn = true;
-        return own;
+        return own.Status == BlockStatus.Ok || reference.LengthBytes == 0 ? own with { Status = BlockStatus.Ok } : null;
     }
 
     private string DisksSentence => string.Join("; ", _disks.All.Select((disk, i) => (Disk: disk, _options.Definition.Disks[i].Name)).Where(d => d.Disk is not { Own: CopyUse.Current, Peer: CopyUse.Current })

@@ -179,8 +179,7 @@ internal sealed class DiskTruth
         ReadOnlySpan<byte> data = end.Completed.Data.Span;
         if ((ulong)data.Length != read.LengthBytes)
         {
-            _world.Count("a replica took an error for data");
-            if (process.IsLeading && _world.Arbiter.Durable?.Leader == process.Self) Fail("a read is right or an error", $"read {read.RequestId} of disk {read.DiskIndex} gave {data.Length} bytes on {process.Self.Server}, which leads");
+            Fail("a read is right or an error", $"read {read.RequestId} of disk {read.DiskIndex} gave {data.Length} bytes on {process.Self.Server}");
             return;
         }
 

@@ -119,22 +119,18 @@ internal sealed class MirroredDisks : SimDisks
         ToDisk(request.DiskIndex, () => Actors[request.DiskIndex].Request(request));
     }
 
-    public override BlockCompleted OwnAs(BlockCompletionReference reference, BlockCompleted own)
+    public override BlockCompleted? OwnAs(BlockCompletionReference reference, BlockCompleted own)
     {
         if (reference.Status != BlockStatus.Ok) return own with { Status = reference.Status, Data = default };
         if (own.Status != BlockStatus.Ok && reference.LengthBytes != 0)
         {
             World.Count("a replica's own answer was an error, and the leader's was not");
-            _isDoubtful = true;
-            return own;
+            return null;
         }
-        else if (!reference.Matches(own)) World.Count("the two replicas' answers differ");
+
+        if (!reference.Matches(own)) World.Count("the two replicas' answers differ");
         return own with { Status = BlockStatus.Ok };
     }
-
-    private bool _isDoubtful;
-
-    public override bool IsDoubtful => _isDoubtful;
 
     // The real one: it has the flushes wait, and fail for what was lost.
     private readonly WritesBehind _behind = new();
@@ -152,7 +148,6 @@ internal sealed class MirroredDisks : SimDisks
     public override void Discard()
     {
         _behind.Clear();
-        _isDoubtful = false;
         ToDisks(actor => actor.Mirror.Reset());
         _isPeerTold = false;
         _issued.Clear();

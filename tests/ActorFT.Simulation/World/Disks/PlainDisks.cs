@@ -77,7 +77,7 @@ internal sealed class PlainDisks(SimProcess process) : SimDisks(process)
 
     public override void Loaded(StreamId stream, byte[]? state) => Disk.Load(state);
 
-    public override BlockCompleted OwnAs(BlockCompletionReference reference, BlockCompleted own) =>
+    public override BlockCompleted? OwnAs(BlockCompletionReference reference, BlockCompleted own) =>
         reference.Matches(own) || World.WasAnyTainted ? own
             : throw new SimulationFailure("both disks say the same", $"request {reference.RequestId} on {Process.Self.Server} gave other data than the leader's");
 }

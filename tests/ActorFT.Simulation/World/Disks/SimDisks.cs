@@ -46,11 +46,8 @@ internal abstract class SimDisks(SimProcess process)
     /// <summary>What is under way is given up, or was, by a crash.</summary>
     public abstract void Abandon(bool isCrash);
 
-    /// <summary>The own answer to a request, as the leader's record has it.</summary>
-    public abstract BlockCompleted OwnAs(BlockCompletionReference reference, BlockCompleted own);
-
-    /// <summary>This replica was given no answer where the leader was: it is the one that is wrong.</summary>
-    public virtual bool IsDoubtful => false;
+    /// <summary>The own answer to a request, as the leader's record has it; null: it cannot be given, for the own is an error where the leader had data.</summary>
+    public abstract BlockCompleted? OwnAs(BlockCompletionReference reference, BlockCompleted own);
 
     /// <summary>Whether the machine is told now that a write ended which is still to be done; then it is behind.</summary>
     public abstract bool EndsEarly(BlockRequested write);
