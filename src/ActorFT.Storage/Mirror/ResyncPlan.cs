@@ -185,6 +185,13 @@ public sealed class ResyncPlan
         return true;
     }
 
+    /// <summary>Regions that hold, or soon will, what the source had written at a place that the target's replica has not come to; with that place.</summary>
+    public IEnumerable<(int Region, ulong From)> Ahead(ulong appliedThrough)
+    {
+        for (int region = 0; region < _readableFrom.Length; region++)
+            if (_readableFrom[region] > appliedThrough) yield return (region, _readableFrom[region]);
+    }
+
     /// <summary>Regions done since the last call and not dirty again: to be recorded as clean, so that a resync goes on from here after a crash.</summary>
     public List<int> TakeNewlyDone()
     {

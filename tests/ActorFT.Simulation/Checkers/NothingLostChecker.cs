@@ -62,6 +62,13 @@ internal sealed class NothingLostChecker(SimWorld world) : Checker(world)
             return;
         }
 
+        // Nor does one that could not read what the leader had read, and found that only when it had won: two faults, a bad block here and a leader lost.
+        if (process.NotExecutable is not null) // judged when it happened
+        {
+            World.Count("fenced because it could not execute");
+            return;
+        }
+
         if (World.Arbiter.Durable?.Contains(process.Self) == true)
             Fail("nothing acknowledged is lost", $"{process.Self.Server} threw its state away ({reason}) although it is a member of {World.Arbiter.Durable}");
     }

@@ -55,6 +55,7 @@ internal sealed partial class SimProcess
         (Machine, IsLeading, _isFollowing) = (new ToyMachine(0, World.Options.ToyDisks), false, false);
         (_loadedDevices, _loadedDisk) = (null, null);
         _completions.Clear();
+        NotExecutable = null;
         Disks.Prepare(stream);
     }
 

@@ -16,6 +16,10 @@ internal sealed partial class SimProcess
     private int _pace, _roundGeneration;
     private bool _isRoundRunning, _isWakeSet;
     private Record? _record;
+
+    /// <summary>The request that kept it from executing a record: its own disk gave an error.</summary>
+    public BlockRequested? NotExecutable { get; private set; }
+
     private int _recordRound;
     private bool _isRecordRoundRunning;
 
@@ -185,7 +189,8 @@ internal sealed partial class SimProcess
 
             if (Disks.OwnAs(reference, own) is not { } asRecorded)
             {
-                _record = null; // the round never runs
+                (_record, NotExecutable) = (null, made); // the round never runs
+                World.Truth!.ErrorOfOneReplica(this, made);
                 Feed(new ExecutionFailed(LocalNow, $"{made.Operation} {made.RequestId} of disk {made.DiskIndex} failed here"));
                 return false;
             }

@@ -22,13 +22,12 @@ public class LoneCopyTests
     }
 
     [Fact]
-    public void ChangeThatItCouldNotMake_FailsWhenItServesAgain_WhateverTheOtherBecomes()
+    public void ChangeThatItCouldNotMake_Fails_WhateverTheOtherBecomes()
     {
         _mirror.Request(Write(1));
         _host.End(CopyFaultKind.IoError);
-        Assert.Empty(_host.Ended);
+        Assert.Equal([(1UL, BlockStatus.IoError)], _host.Ended); // both never flushed at one place: the other is not complete, and need not be asked
         _mirror.CopyOpened(true, "");
-        Assert.Equal([(1UL, BlockStatus.IoError)], _host.Ended);
         MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Current, ""));
         Assert.Single(_host.Ended);
     }

@@ -78,7 +78,7 @@ public sealed partial class DiskActor : IMirrorHost
     void IMirrorHost.OnForeign(string reason) => _life.Foreign(reason);
 
     void IMirrorHost.OnChanged() =>
-        _coordinator.Tell(new DiskProtocol.Changed(_options.Index, _mirror.Use, _mirror.Reason, _mirror.PeerUse, Progress), _self);
+        _coordinator.Tell(new DiskProtocol.Changed(_options.Index, _mirror.UseAlone, _mirror.Reason, _mirror.PeerUse, Progress), _self);
 
     void IMirrorHost.Tell(MirrorNote note, string sentence)
     {

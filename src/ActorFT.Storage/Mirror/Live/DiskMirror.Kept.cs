@@ -17,6 +17,7 @@ namespace ActorFT.Storage.Mirror.Live;
 public sealed partial class DiskMirror
 {
     private const int EndedInMessage = 256, EndedAtOnce = 64, MaxEndedUntold = 65_536, MaxEndedBeforeBase = 4096, MaxEndedThere = 131_072, MaxAwaitedTimes = 8;
+    private const long GraceMs = 2_000;
     private const int KeptAlone = 64;
     private const long EndedBytesAtOnce = 4 << 20, KeptAloneBytes = 4 << 20;
 
@@ -147,6 +148,7 @@ public sealed partial class DiskMirror
     {
         _leads = leads;
         if (!leads) ReleaseHeldBack(int.MaxValue);
+        NoteNeed();
     }
 
     private void ReleaseHeldBack(int atMost)

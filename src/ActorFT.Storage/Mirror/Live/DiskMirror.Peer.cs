@@ -75,6 +75,7 @@ public sealed partial class DiskMirror
         _host.OnChanged();
         if (stands.Use != CopyUse.Current && Use == CopyUse.Rebuilding) DropPlan();
         if (CanPeerServe && Use == CopyUse.Out && !_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
+        BecomeSure();
         foreach (Entry entry in Snapshot()) Settle(entry);
     }
 
@@ -89,6 +90,12 @@ public sealed partial class DiskMirror
 
     private void OnResult(ResultTold told)
     {
+        if (told.RequestId == StandingRequest)
+        {
+            OnAnswer(told);
+            return;
+        }
+
         if (!_entries.TryGetValue(told.RequestId, out Entry? entry) || !entry.NeedsPeer) return;
         ulong expected = entry.Request.Operation == BlockOperation.Read ? entry.Request.LengthBytes : 0;
         (entry.Peer, entry.PeerData) = told.Answer == PeerAnswer.Ok && (ulong)told.Data.Length != expected ? (PeerAnswer.Bad, default) : (told.Answer, told.Data);
@@ -99,7 +106,8 @@ public sealed partial class DiskMirror
     private void OnResultWanted(ResultWanted wanted)
     {
         ulong id = wanted.RequestId;
-        if (_kept.TryGetValue(id, out Kept? kept)) Say(new ResultTold(id, AnswerOf(kept), kept.Data));
+        if (id == StandingRequest) OnAsked(wanted);
+        else if (_kept.TryGetValue(id, out Kept? kept)) Say(new ResultTold(id, AnswerOf(kept), kept.Data));
         else if (!HasEndedHere(id) || _entries.ContainsKey(id))
         {
             if (_wants.Count < _settings.KeptResults) _wants.Add(id);

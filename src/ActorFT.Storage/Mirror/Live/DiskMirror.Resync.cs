@@ -41,6 +41,8 @@ public sealed partial class DiskMirror
 
     private void DropPlan()
     {
+        if (_position < _fetchedThrough && _plan is { } dropped && _settings.Bug != MirrorBug.ForgetsWhatIsAhead)
+            foreach ((int region, ulong from) in dropped.Ahead(_position)) _ahead[region] = Math.Max(from, _ahead.GetValueOrDefault(region));
         (_plan, _fetchedThrough) = (null, 0);
         _transfers.Clear();
         _unconfirmed.Clear();
@@ -171,22 +173,20 @@ public sealed partial class DiskMirror
             _host.Tell(MirrorNote.BadBlocks, $"{fresh.Length} bad block(s) from {fresh[0]} on were found");
         }
 
-        if (!CanPeerServe) return;
+        bool isRead = request.Operation == BlockOperation.Read;
+        if (!_isPeerIn || isRead && !CanPeerServe) return;
         // A change that met a bad block was not made at all, or in part: every region of it is fetched.
-        int[] regions = request.Operation == BlockOperation.Read ? [.. blocks.Select(_geometry.RegionOfBlock).Distinct()]
+        int[] regions = isRead ? [.. blocks.Select(_geometry.RegionOfBlock).Distinct()]
             : [.. Enumerable.Range(0, _geometry.RegionCount).Where(region => _geometry.RegionOffset(region) < (long)(request.OffsetBytes + request.LengthBytes)
                 && _geometry.RegionOffset(region) + _geometry.RegionLength(region) > (long)request.OffsetBytes)];
-        Want(regions);
-        if (request.Operation == BlockOperation.Read) return;
-        // It lacks a change now: not current until that is fetched, and that is durable before the request ends (rule 2).
-        if (Use == CopyUse.Current)
+        if (isRead)
         {
-            _isConfirmedWhole = false;
-            Stand(CopyUse.Rebuilding, "it lacks a write that met a bad block");
-            if (!_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
+            Want(regions);
+            return;
         }
 
-        entry.IsHeldByRecord = true;
+        (entry.Lacks, entry.IsHeldByRecord) = (regions, true);
+        if (CanPeerServe) Lack(entry);
         int life = _life;
         _host.Record(copy => copy.MarkDirty(regions), _ =>
         {
@@ -194,6 +194,18 @@ public sealed partial class DiskMirror
             entry.IsHeldByRecord = false;
             Settle(entry);
         });
+    }
+
+    // It lacks a change now: not current until that is fetched, and that is durable before the request ends (rule 2). While no other copy is known to be complete
+    // that is only recorded.
+    private void Lack(Entry entry)
+    {
+        Want(entry.Lacks!);
+        entry.Lacks = null;
+        if (Use != CopyUse.Current) return;
+        _isConfirmedWhole = false;
+        Stand(CopyUse.Rebuilding, "it lacks a write that met a bad block");
+        if (!_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
     }
 
     private void Want(IEnumerable<int> regions)

@@ -63,6 +63,7 @@ public sealed partial class DiskMirror
     // What is equal is noted before the flush begins, as the flush must cover it.
     private void FlushHere(Sync sync, Action stable)
     {
+        _isPeerPerhapsComplete = true; // both flushed at one place
         (sync.IsHeld, sync.Ticket, sync.IsWhole) = (false, null, Use == CopyUse.Current || _plan is { IsComplete: true });
         sync.Regions = [.. sync.Regions.Union(_unconfirmed)];
         int copyLife = _copyLife, life = _life, number = ++sync.Tries;

@@ -21,7 +21,7 @@ namespace ActorFT.Storage.Mirror.Live;
 ///     by reading again later;
 /// (2) nothing is ended through the peer before it is durable here that the own copy is stale: a server that missed writes does not boot (design.md §3 rule 5);
 /// (3) a flush ends when a copy that lacks nothing is stable.
-/// This file: requests. Others: the peer's questions, results kept for it, a copy that stalls, resync, flushes at one place, scrub.
+/// This file: requests. Others: how the copy stands, the peer's questions, whether its copy is complete, results kept for it, a copy that stalls, resync, flushes at one place, scrub.
 /// </summary>
 public sealed partial class DiskMirror
 {
@@ -35,7 +35,8 @@ public sealed partial class DiskMirror
         internal ReadOnlyMemory<byte> PeerData { get; set; }
         internal bool NeedsPeer { get; set; }
         internal bool IsHeldByRecord { get; set; }  // ends only when a mark of this copy is durable
-        internal long DeniedSinceMs { get; set; } = long.MaxValue; // since when no complete copy is known for it
+        internal ulong Question { get; set; }       // whose answer says whether the peer's copy is complete
+        internal int[]? Lacks { get; set; }         // regions of a change that this copy has not, for it met a bad block
         internal long AskedMs { get; set; } = long.MinValue / 2;
         internal long BehindSinceMs { get; set; } = long.MaxValue; // since when the other side has ended it and this one has it; of the time that this side ran
     }
@@ -79,6 +80,12 @@ public sealed partial class DiskMirror
     /// <summary>How this server's copy stands.</summary>
     public CopyUse Use { get; private set; }
 
+    /// <summary>
+    /// How it stands for what this server does by itself. A follower whose machine waits for a read that only the peer's copy can give cannot come to where the leader
+    /// is without it: its copy lacks something.
+    /// </summary>
+    public CopyUse UseAlone => _isNeeding ? CopyUse.Rebuilding : Use;
+
     /// <summary>Why it is not current.</summary>
     public string Reason { get; private set; } = "not opened yet";
 
@@ -101,9 +108,17 @@ public sealed partial class DiskMirror
         _copyLife++;
         ForgetLatencies();
         DropPlan();
+        EndHeldOutcomes();
+        _isUnsure = isCurrent && IsAsking;
         // What it lost it gets from the other's copy; if it serves as it is, there was none.
-        (_lostThrough, _lostWithCopy) = (isCurrent ? Math.Max(_lostThrough, _lostWithCopy) : 0, 0);
-        Stand(isCurrent ? CopyUse.Current : CopyUse.Rebuilding, isCurrent ? "" : reason);
+        if (isCurrent && !_isUnsure)
+        {
+            ServeAsIs();
+            return;
+        }
+
+        if (!_isUnsure) (_lostThrough, _lostWithCopy) = (0, 0);
+        Stand(CopyUse.Rebuilding, _isUnsure ? "the other server is asked whether its copy is complete" : reason);
     }
 
     /// <summary>The copy is taken out of service, or was never there.</summary>
@@ -126,6 +141,7 @@ public sealed partial class DiskMirror
         if (isSource) PeerGone(); // one that is replaced at once was never told to be gone
         (_isPeerIn, _pairing, _isSource) = (true, (term, number), isSource);
         (_peerUse, _peerReason) = (null, "");
+        ForgetQuestions(isPeerPerhapsComplete: !isSource); // what is made from this copy is not, before both have flushed at one place
         _wants.Clear();
         BeginTelling(isBased: !isSource);
         Leads(isSource); // it may be handed over later
@@ -143,12 +159,14 @@ public sealed partial class DiskMirror
     {
         if (!_isPeerIn) return;
         (_isPeerIn, _peerUse) = (false, null);
+        ForgetQuestions(isPeerPerhapsComplete: false);
         _wants.Clear();
         ForgetKept();
         BeginTelling(isBased: false);
         ReleaseHeldBack(int.MaxValue);
         DropPlan();
         _host.OnChanged();
+        BecomeSure();
         foreach (Entry entry in Snapshot()) Settle(entry);
     }
 
@@ -157,11 +175,14 @@ public sealed partial class DiskMirror
     {
         _life++;
         _entries.Clear();
+        _ahead.Clear();
+        (_readsNotHere, _isNeeding) = (0, false);
         Array.Clear(_lastWrite);
         _endedHere.Clear();
         _endedHereOrder.Clear();
         _endedHereFloor = 0;
         (_isPeerIn, _peerUse, _position, _latest, _base, _syncedPosition, _stableThrough, _lostWithCopy, _lostThrough) = (false, null, 0, 0, 0, 0, 0, 0, 0);
+        ForgetQuestions(isPeerPerhapsComplete: false);
         _wants.Clear();
         ForgetKept();
         BeginTelling(isBased: false);
@@ -184,7 +205,7 @@ public sealed partial class DiskMirror
             if (request.LengthBytes != 0) NoteWritten(request);
         }
 
-        bool asksOwn = Use != CopyUse.Out && (isMutation || IsReadableHere(request));
+        bool asksOwn = Use != CopyUse.Out && (isMutation || _isUnsure || IsReadableHere(request));
         if (asksOwn) SubmitOwn(entry);
         else OwnCannot(entry);
         if (isMutation) ReachedPosition();
@@ -204,16 +225,30 @@ public sealed partial class DiskMirror
     private bool IsReadableHere(BlockRequested request) => Use != CopyUse.Out && (!IsInside(request) || IsReadableHere((long)request.OffsetBytes, (long)request.LengthBytes));
 
     private bool IsReadableHere(long offset, long length) =>
-        _settings.Bug == MirrorBug.ReadsWhatIsMissing || (_plan is not { } plan ? Use == CopyUse.Current
+        !IsAhead(offset, length) && (_settings.Bug == MirrorBug.ReadsWhatIsMissing || (_plan is not { } plan ? Use == CopyUse.Current
             // A complete copy is only looked at there, or has bad blocks, which its checksums tell.
-            : Use == CopyUse.Current ? plan.IsReached(offset, length, _position) : plan.IsReadable(offset, length, _position));
+            : Use == CopyUse.Current ? plan.IsReached(offset, length, _position) : plan.IsReadable(offset, length, _position)));
+
+    // Regions that hold what the other replica had written at a place that this one has not come to, of a plan that is no more.
+    private readonly Dictionary<int, ulong> _ahead = [];
+
+    private bool IsAhead(long offset, long length)
+    {
+        if (_ahead.Count == 0) return false;
+        int last = (int)((offset + length - 1) / _geometry.RegionBytes);
+        for (int region = (int)(offset / _geometry.RegionBytes); region <= last; region++)
+            if (_ahead.TryGetValue(region, out ulong from) && _position < from) return true;
+        return false;
+    }
 
     private void SubmitOwn(Entry entry)
     {
         int life = _life, copyLife = _copyLife;
         _host.Submit(entry.Request, outcome =>
         {
-            if (life == _life) OwnEnded(entry, outcome, isOfThisCopy: copyLife == _copyLife);
+            if (life != _life) return;
+            if (!_isUnsure || copyLife != _copyLife) OwnEnded(entry, outcome, isOfThisCopy: copyLife == _copyLife);
+            else _heldOutcomes.Enqueue(() => { if (life == _life) OwnEnded(entry, outcome, isOfThisCopy: copyLife == _copyLife); });
         });
     }
 
@@ -265,7 +300,7 @@ public sealed partial class DiskMirror
                 return;
             }
 
-            if (_isPeerIn && !IsReadableHere(request))
+            if ((_isPeerIn || _ahead.Count != 0) && !IsReadableHere(request))
             {
                 entry.Own = null;
                 OwnCannot(entry);
@@ -314,9 +349,22 @@ public sealed partial class DiskMirror
 
     private void OwnCannot(Entry entry)
     {
+        if (!entry.IsOwnBad && entry.Request.Operation == BlockOperation.Read) _readsNotHere++;
         entry.IsOwnBad = true;
         Keep(entry.Request, PeerAnswer.Bad, default, BlockStatus.IoError);
         Settle(entry);
+        NoteNeed();
+    }
+
+    private int _readsNotHere; // that have not ended, and that the own copy cannot give
+    private bool _isNeeding;
+
+    private void NoteNeed()
+    {
+        bool isNeeding = _readsNotHere != 0 && Use == CopyUse.Current && _isPeerIn && !_leads;
+        if (isNeeding == _isNeeding) return;
+        _isNeeding = isNeeding;
+        _host.OnChanged();
     }
 
     /// <summary>Ends a request if it can be ended now.</summary>
@@ -338,30 +386,32 @@ public sealed partial class DiskMirror
             return;
         }
 
+        if (entry.Lacks is not null && CanPeerServe && Use != CopyUse.Out)
+        {
+            Lack(entry);
+            if (!_entries.ContainsKey(request.RequestId)) return;
+        }
+
         // The other copy is made from this one, which lacks the change: it will not have it either.
         if (Use == CopyUse.Current && _peerUse != CopyUse.Current && request.Operation is not (BlockOperation.Read or BlockOperation.Flush))
         {
-            EndWithError(entry, "the other copy is not complete");
+            Deny(entry, "the other copy is not complete");
             return;
         }
 
         if (Use != CopyUse.Current && (!_isStaleMarked || _isMarkingCurrent))
         {
             if (_isMarkingStale || _isMarkingCurrent) return;
-            if (_peerUse is { } use && use != CopyUse.Current)
-            {
-                Deny(entry, "the other copy is not complete");
-                return;
-            }
-            if (_peerUse is not null) BeginMarkStale();
-            return; // before that is durable nothing is ended through the peer (rule 2); while the peer's copy is unknown, neither
+            if (_peerUse == CopyUse.Current) BeginMarkStale();
+            else Deny(entry, "the other copy is not complete");
+            return; // before that is durable nothing is ended through the peer (rule 2)
         }
 
         // A write is the other replica's too: its copy does it by itself, in its order.
         if (request.Operation is not (BlockOperation.Read or BlockOperation.Flush))
         {
             if (_peerUse == CopyUse.Current) End(entry, BlockStatus.Ok, default);
-            else if (_peerUse is not null) Deny(entry, "the other copy is not complete");
+            else Deny(entry, "the other copy is not complete");
             return;
         }
 
@@ -393,20 +443,13 @@ public sealed partial class DiskMirror
     private void End(Entry entry, BlockStatus status, ReadOnlyMemory<byte> data)
     {
         BlockRequested request = entry.Request;
-        _entries.Remove(request.RequestId);
+        if (!_entries.Remove(request.RequestId)) return;
+        if (request.Operation == BlockOperation.Read && entry.IsOwnBad) _readsNotHere--;
+        NoteNeed();
         if (request.Operation is BlockOperation.Read or BlockOperation.Flush) RememberEnded(request.RequestId);
         Counts = Counts with { Requests = Counts.Requests + 1, FromPeer = Counts.FromPeer + (entry.NeedsPeer ? 1 : 0) };
         Complete(request, new BlockCompleted(request.DiskIndex, request.RequestId, status, status == BlockStatus.Ok ? data : default));
     }
-
-    // The other copy may be complete without having said so yet: an error is given when it was not for a while.
-    private void Deny(Entry entry, string why)
-    {
-        if (entry.DeniedSinceMs == long.MaxValue) entry.DeniedSinceMs = _nowMs;
-        else if (_nowMs - entry.DeniedSinceMs >= GraceMs) EndWithError(entry, why);
-    }
-
-    private const long GraceMs = 2 * StandsIntervalMs;
 
     private void EndWithError(Entry entry, string why)
     {
@@ -415,63 +458,6 @@ public sealed partial class DiskMirror
         if (request.Operation == BlockOperation.Flush && request.RequestId > _lostThrough) _lostThrough = 0;
         _host.Tell(MirrorNote.DataLost, $"the guest got an I/O error for a {request.Operation} of {request.LengthBytes} bytes at {request.OffsetBytes}: this server's copy cannot do it ({(Reason.Length == 0 ? "bad blocks" : Reason)}), and {why}");
         End(entry, BlockStatus.IoError, default);
-    }
-
-    private bool _isMarkingStale;
-
-    private void BeginMarkStale()
-    {
-        _isMarkingStale = true;
-        int life = _life;
-        if (_settings.Bug == MirrorBug.ServedWithoutMark)
-        {
-            (_isMarkingStale, _isStaleMarked) = (false, true);
-            foreach (Entry entry in Snapshot()) Settle(entry);
-            return;
-        }
-
-        _host.MarkStale(() =>
-        {
-            _isMarkingStale = false;
-            if (life == _life && Use != CopyUse.Current)
-            {
-                _isStaleMarked = true;
-                _host.Tell(MirrorNote.ServedByPeer, $"requests are served by the other server's copy ({Reason})");
-            }
-
-            foreach (Entry entry in Snapshot()) Settle(entry); // of a life begun meanwhile too: they waited for this
-        });
-    }
-
-    /// <summary>The machine's replica is made anew here: the copy counts as stale from now on, whatever it holds, and that is durable.</summary>
-    public void Joined() => _isStaleMarked = true;
-
-    private void Fail(CopyFaultKind kind, string detail)
-    {
-        if (Use == CopyUse.Out) return;
-        LoseCopy(detail);
-        _host.OnCopyFailed(kind, detail);
-    }
-
-    private void LoseCopy(string reason)
-    {
-        _copyLife++;
-        if (Use == CopyUse.Current && _position > _stableThrough) _lostWithCopy = _position;
-        DropPlan();
-        (_scrubNext, _isScrubLooking) = (null, false);
-        if (Use == CopyUse.Current) _isStaleMarked = false;
-        Stand(CopyUse.Out, reason);
-        if (CanPeerServe && !_isStaleMarked && !_isMarkingStale) BeginMarkStale();
-    }
-
-    private void Stand(CopyUse use, string reason)
-    {
-        (Use, Reason) = (use, reason);
-        if (use == CopyUse.Current) _isStaleMarked = false;
-        _saidStandsMs = long.MinValue / 2;
-        SayStands();
-        _host.OnChanged();
-        foreach (Entry entry in Snapshot()) Settle(entry);
     }
 
     private Entry[] Snapshot() => [.. _entries.Values];
@@ -485,9 +471,9 @@ public sealed partial class DiskMirror
         foreach (Entry entry in Snapshot())
         {
             if (entry.NeedsPeer && entry.Peer is null) AskPeer(entry);
-            if (entry.DeniedSinceMs != long.MaxValue) Settle(entry);
         }
 
+        TickAsking();
         TickKept();
         TickBehind(elapsedMs);
         TickResync();
@@ -495,12 +481,3 @@ public sealed partial class DiskMirror
         TickScrub();
     }
 }
-
-/// <summary>What a mirror has counted.</summary>
-/// <param name="Requests">Requests ended.</param>
-/// <param name="Errors">Of those: with an I/O error to the guest.</param>
-/// <param name="FromPeer">Of those: answered by the peer's copy.</param>
-/// <param name="BadBlocks">Bad blocks found on this copy.</param>
-/// <param name="Repaired">Of those: replaced from the peer's.</param>
-/// <param name="ResyncedBytes">Bytes copied from the peer.</param>
-public sealed record MirrorCounts(long Requests, long Errors, long FromPeer, long BadBlocks, long Repaired, long ResyncedBytes);

@@ -136,4 +136,8 @@ internal enum MirrorBug : byte
     TakesHeldReadsForEnded = 10,
     /// <summary>Becomes current, once that is durable, whatever it has come to lack meanwhile.</summary>
     CurrentWhateverCame = 11,
+    /// <summary>Decides whether the other copy is complete by what that one said last.</summary>
+    DecidesByOldNews = 12,
+    /// <summary>Reads, once the other is gone, where it fetched what that had written beyond this replica's place.</summary>
+    ForgetsWhatIsAhead = 13,
 }

@@ -1,3 +1,4 @@
+using System.IO.Hashing;
 using ActorFT.Machine.IO;
 using ActorFT.Simulation.Toy;
 using ActorFT.Storage.Copies;
@@ -19,13 +20,13 @@ internal sealed class DiskTruth
     private readonly List<(ulong Life, ulong Request, ulong Stamp)>[][] _since;
     private readonly HashSet<ulong>[][] _ever;
     private readonly HashSet<ulong> _lost = [];
-    private readonly HashSet<(int Disk, int Sector)> _garbage = []; // of what is not known: what a device made of it
+    private readonly Dictionary<(int Disk, int Sector), HashSet<ulong>> _garbage = []; // what a device made of it, where a boot took it as it was: from then on it is what the disk holds
     private readonly Dictionary<(ulong Life, ulong Request), ulong> _issuedNs = [];
     private readonly Dictionary<(ulong Life, ulong Request, ulong Register), (int Disk, ulong Round, ulong[] Content)> _flushes = [];
     private readonly List<(ulong Life, ulong Request, int Disk, ulong Stamp)> _writes = []; // of this life, in order
     private readonly (ulong Life, ulong Request)[] _flushedThrough = new (ulong, ulong)[SimCopy.Disks.Count];
     private readonly SimServer?[] _owesError = new SimServer?[SimCopy.Disks.Count]; // its next flush must fail; a copy made from its own by then does not know
-    private readonly bool[] _mayFail = new bool[SimCopy.Disks.Count];   // after a loss flushes may fail, on each server once
+    private readonly bool[,] _mayFail = new bool[SimCopy.Disks.Count, 2]; // after a loss a flush may fail, on each server once
 
     public DiskTruth(SimWorld world)
     {
@@ -100,10 +101,12 @@ internal sealed class DiskTruth
         if (ToyDisks.Holds(found, disk, sector, flushed)) return flushed;
         foreach ((_, _, ulong stamp) in _since[disk][sector]) if (ToyDisks.Holds(found, disk, sector, stamp)) return stamp;
         if (IsAnythingAllowed(flushed) && Ever(disk, sector, found) is { } ever) return ever;
+        if (IsGarbage(disk, sector, found)) return ToyDisks.Unknown; // taken by a boot before, and not written and flushed since
         if (Copy(process, disk).LiedBeforeCrash)
         {
             _world.Count("a device lied before a crash: sector taken as it is");
-            _garbage.Add((disk, sector));
+            if (!_garbage.TryGetValue((disk, sector), out HashSet<ulong>? contents)) _garbage[(disk, sector)] = contents = [];
+            contents.Add(XxHash3.HashToUInt64(found));
             return ToyDisks.Unknown;
         }
 
@@ -114,7 +117,9 @@ internal sealed class DiskTruth
     private bool IsAnythingAllowed(ulong stamp) => stamp == ToyDisks.Unknown || _lost.Contains(stamp);
 
     private bool IsAllowed(ulong expected, int disk, int sector, ReadOnlySpan<byte> found) =>
-        IsAnythingAllowed(expected) && (Ever(disk, sector, found) is not null || expected == ToyDisks.Unknown && _garbage.Contains((disk, sector)));
+        IsAnythingAllowed(expected) && (Ever(disk, sector, found) is not null || expected == ToyDisks.Unknown && IsGarbage(disk, sector, found));
+
+    private bool IsGarbage(int disk, int sector, ReadOnlySpan<byte> found) => _garbage.TryGetValue((disk, sector), out HashSet<ulong>? contents) && contents.Contains(XxHash3.HashToUInt64(found));
 
     private ulong? Ever(int disk, int sector, ReadOnlySpan<byte> found)
     {
@@ -162,6 +167,7 @@ internal sealed class DiskTruth
                 if (isAlone && _owesError[disk] == process.Server && _lost.Contains(content[sector]))
                     Fail("a completed flush vouches for nothing lost", $"flush {request} of disk {disk} ended well, and {Words(content[sector])} in sector {sector} was lost with the only copy's memory");
                 _flushed[disk][sector] = content[sector];
+                if (content[sector] != ToyDisks.Unknown) _garbage.Remove((disk, sector));
                 _since[disk][sector].RemoveAll(write => write.Life < life || write.Life == life && write.Request < request);
             }
 
@@ -204,7 +210,7 @@ internal sealed class DiskTruth
         if (operation == BlockOperation.Flush && _owesError[completion.DiskIndex] == process.Server) _owesError[completion.DiskIndex] = null;
         if (process.Machine is not { } machine) return;
         if (operation is BlockOperation.Read or BlockOperation.Flush) return;
-        _mayFail[completion.DiskIndex] = true; // the machine may take it for done
+        LetNextFlushFail(completion.DiskIndex); // the machine may take it for done
         Lose(write => write.Life == machine.Life && write.Request == completion.RequestId);
     }
 
@@ -213,12 +219,24 @@ internal sealed class DiskTruth
     {
         int disk = request.DiskIndex;
         // The flush after a loss says so by an error, whatever the copies are by then.
-        if (request.Operation == BlockOperation.Flush && _mayFail[disk]) return;
+        if (request.Operation == BlockOperation.Flush && _mayFail[disk, process.Server.Index])
+        {
+            _mayFail[disk, process.Server.Index] = false;
+            return;
+        }
+
         _world.Count("error told to the machine");
         ulong sinceNs = _issuedNs.GetValueOrDefault((process.Machine!.Life, request.RequestId), _world.NowNs);
         if (IsExplained(Copy(process, disk), sinceNs) is { } own) Fail("an error means that both copies were bad", $"{request.Operation} {request.RequestId} of disk {disk} failed on {process.Self.Server}: {own}");
         if (process.Disks is MirroredDisks { } disks && disks.Actors[disk].Mirror.PeerUse is not null && IsExplained(Other(process, disk), sinceNs) is { } other)
             Fail("an error means that both copies were bad", $"{request.Operation} {request.RequestId} of disk {disk} failed on {process.Self.Server}: {other}");
+    }
+
+    /// <summary>A follower's disk gave an error where the leader's had data.</summary>
+    public void ErrorOfOneReplica(SimProcess process, BlockRequested request)
+    {
+        ulong sinceNs = _issuedNs.GetValueOrDefault((process.Machine!.Life, request.RequestId), _world.NowNs);
+        if (IsExplained(Copy(process, request.DiskIndex), sinceNs) is { } why) Fail("an error of one replica means that its copy was bad", $"{request.Operation} {request.RequestId} of disk {request.DiskIndex} failed on {process.Self.Server}: {why}");
     }
 
     // Null: the copy was bad at some time since, by the plan.
@@ -229,14 +247,22 @@ internal sealed class DiskTruth
             : $"the copy of {copy.Server.Name} was good since {copy.NotAbleAtNs / 1_000_000} ms, and the request was made at {sinceNs / 1_000_000} ms";
     }
 
-    /// <summary>A copy that failed serves again as it is, for there was no other: what was in its memory, and no flush covered, is lost.</summary>
-    public void ReopenedAsOnly(SimCopy files, SimDiskActor actor)
+    /// <summary>A copy that failed is opened again; if it serves as it is, for there is no other, what was in its memory, and no flush covered, is lost.</summary>
+    public Action IfOnly(SimCopy files, SimDiskActor actor)
     {
-        _mayFail[files.Disk] = true;
-        if (files.Server.Process is not { Machine: { } machine } || !Lose(write => write.Life == machine.Life && write.Disk == files.Disk && write.Request > actor.FlushedThrough)) return;
-        _owesError[files.Disk] = files.Server;
-        _world.Count("the only copy lost its memory");
+        if (files.Server.Process is not { Machine: { } machine }) return () => LetNextFlushFail(files.Disk);
+        ulong flushed = actor.FlushedThrough;
+        HashSet<ulong> stamps = [.. _writes.Where(write => write.Life == machine.Life && write.Disk == files.Disk && write.Request > flushed).Select(write => write.Stamp)];
+        return () =>
+        {
+            LetNextFlushFail(files.Disk);
+            if (!Lose(write => stamps.Contains(write.Stamp))) return;
+            _owesError[files.Disk] = files.Server;
+            _world.Count("the only copy lost its memory");
+        };
     }
+
+    private void LetNextFlushFail(int disk) => (_mayFail[disk, 0], _mayFail[disk, 1]) = (true, true);
 
     private bool Lose(Predicate<(ulong Life, ulong Request, int Disk, ulong Stamp)> which)
     {

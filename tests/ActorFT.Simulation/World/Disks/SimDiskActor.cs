@@ -21,6 +21,7 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
     private SimDiskWorker? _worker, _closing;
     private ulong _recordsBusyUntilNs;
     private int _timer;
+    private Action? _asOnly; // to be done when the copy that was opened serves as it is
 
     public SimDiskActor(MirroredDisks owner, SimCopy files, ulong mark)
     {
@@ -88,6 +89,7 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
     {
         FlushedThrough = 0;
         _files.LiedBeforeCrash = false;
+        _asOnly = null;
         _life.Prepare(() => _owner.ToCoordinator(_files.Disk, () => _owner.OnPrepared(_files.Disk, stream)));
     }
 
@@ -189,7 +191,13 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
     void IMirrorHost.OnChanged()
     {
         _files.Observe();
-        (CopyUse own, CopyUse? peer, string reason) = (Mirror.Use, Mirror.PeerUse, Mirror.Reason);
+        if (Mirror.Use == CopyUse.Current)
+        {
+            _asOnly?.Invoke();
+            _asOnly = null;
+        }
+
+        (CopyUse own, CopyUse? peer, string reason) = (Mirror.UseAlone, Mirror.PeerUse, Mirror.Reason);
         _owner.ToCoordinator(_files.Disk, () => _owner.OnChanged(_files.Disk, own, peer, reason));
     }
 
@@ -281,7 +289,11 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
         World.At(_recordsBusyUntilNs, Do);
     }
 
-    void ICopyHost.Mark(bool isStale, int number) => _owner.ToCoordinator(_files.Disk, () => _owner.MarkDisk(_files.Disk, isStale, () => _life.Marked(number)));
+    void ICopyHost.Mark(bool isStale, int number)
+    {
+        if (isStale) _asOnly = null;
+        _owner.ToCoordinator(_files.Disk, () => _owner.MarkDisk(_files.Disk, isStale, () => _life.Marked(number)));
+    }
 
     void ICopyHost.Tell(CopyNote note, string sentence, string next)
     {
@@ -289,6 +301,6 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
         if (note == CopyNote.OpenedStale) World.Count("copy opened again to be rebuilt");
         if (note != CopyNote.InService) return;
         World.Count("copy opened again as current");
-        _owner.Truth.ReopenedAsOnly(_files, this);
+        _asOnly += _owner.Truth.IfOnly(_files, this);
     }
 }

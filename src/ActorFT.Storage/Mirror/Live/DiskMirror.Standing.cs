@@ -1,0 +1,69 @@
+using ActorFT.Storage.Files;
+
+namespace ActorFT.Storage.Mirror.Live;
+
+// How this copy stands: taken out, lost, marked stale before anything is ended through the peer (rule 2).
+public sealed partial class DiskMirror
+{
+    private bool _isMarkingStale;
+
+    private void BeginMarkStale()
+    {
+        _isMarkingStale = true;
+        int life = _life;
+        if (_settings.Bug == MirrorBug.ServedWithoutMark)
+        {
+            (_isMarkingStale, _isStaleMarked) = (false, true);
+            foreach (Entry entry in Snapshot()) Settle(entry);
+            return;
+        }
+
+        _host.MarkStale(() =>
+        {
+            _isMarkingStale = false;
+            if (life == _life && Use != CopyUse.Current)
+            {
+                _isStaleMarked = true;
+                _host.Tell(MirrorNote.ServedByPeer, $"requests are served by the other server's copy ({Reason})");
+            }
+
+            foreach (Entry entry in Snapshot()) Settle(entry); // of a life begun meanwhile too: they waited for this
+        });
+    }
+
+    /// <summary>The machine's replica is made anew here: the copy counts as stale from now on, whatever it holds, and that is durable.</summary>
+    public void Joined() => _isStaleMarked = true;
+
+    private void Fail(CopyFaultKind kind, string detail)
+    {
+        if (Use == CopyUse.Out) return;
+        LoseCopy(detail);
+        _host.OnCopyFailed(kind, detail);
+    }
+
+    private void LoseCopy(string reason)
+    {
+        _copyLife++;
+        bool served = Use == CopyUse.Current || _isUnsure;
+        if (served && _position > _stableThrough) _lostWithCopy = _position;
+        DropPlan();
+        (_scrubNext, _isScrubLooking) = (null, false);
+        if (Use == CopyUse.Current) _isStaleMarked = false;
+        _isUnsure = false;
+        Stand(CopyUse.Out, reason);
+        AskAfterLoss(served);
+        EndHeldOutcomes();
+        if (CanPeerServe && !_isStaleMarked && !_isMarkingStale) BeginMarkStale();
+    }
+
+    private void Stand(CopyUse use, string reason)
+    {
+        (Use, Reason) = (use, reason);
+        if (use == CopyUse.Current) _isStaleMarked = false;
+        _saidStandsMs = long.MinValue / 2;
+        SayStands();
+        _isNeeding &= use == CopyUse.Current;
+        _host.OnChanged();
+        foreach (Entry entry in Snapshot()) Settle(entry);
+    }
+}
