@@ -71,7 +71,6 @@ internal sealed class DiskTruth
         ulong[][] content = [.. Enumerable.Range(0, disks.Count).Select(_ => new ulong[disks.Sectors])];
         for (int disk = 0; disk < disks.Count; disk++)
             for (int sector = 0; sector < disks.Sectors; sector += 8) ReadAtBoot(process, actors[disk].Copy, disk, sector, content[disk]);
-        foreach (SimCopy copy in process.Server.Copies) copy.LiedBeforeCrash = false;
         _writes.Clear();
         return content;
     }
@@ -102,7 +101,7 @@ internal sealed class DiskTruth
         foreach ((_, _, ulong stamp) in _since[disk][sector]) if (ToyDisks.Holds(found, disk, sector, stamp)) return stamp;
         if (IsAnythingAllowed(flushed) && Ever(disk, sector, found) is { } ever) return ever;
         if (IsGarbage(disk, sector, found)) return ToyDisks.Unknown; // taken by a boot before, and not written and flushed since
-        if (Copy(process, disk).LiedBeforeCrash)
+        if (Copy(process, disk).Lies.Has(sector, found))
         {
             _world.Count("a device lied before a crash: sector taken as it is");
             if (!_garbage.TryGetValue((disk, sector), out HashSet<ulong>? contents)) _garbage[(disk, sector)] = contents = [];

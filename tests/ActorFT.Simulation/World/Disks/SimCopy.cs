@@ -29,6 +29,7 @@ internal sealed class SimCopy
     {
         (_world, Server, Disk) = (world, server, disk);
         Image = new CrashBlockFile($"image-{disk} of {server.Name}", Geometry.CapacityBytes, _clock);
+        Lies = new DeviceLies(Image);
         _metadata = new CrashBlockFile($"metadata-{disk} of {server.Name}", 0, _clock);
         byte[] id = new byte[16];
         BinaryPrimitives.WriteInt32LittleEndian(id, disk + 1);
@@ -50,10 +51,10 @@ internal sealed class SimCopy
     public bool IsWrong { get; private set; }
 
     /// <summary>
-    /// And then the process or the power was lost: what was in doubt is taken as it is (docs/disks.md §3, recovery), for nobody can tell a lie of the device from what
-    /// a loss of power leaves. Until it is made equal to the other copy, or the machine has booted from it.
+    /// What the device made of writes. If the process or the power is lost before they were flushed, what is in doubt is taken as it is (docs/disks.md §3, recovery),
+    /// for nobody can tell a lie of the device from what a loss of power leaves.
     /// </summary>
-    public bool LiedBeforeCrash { get; set; }
+    public DeviceLies Lies { get; }
 
     /// <summary>Its device misbehaves now.</summary>
     public bool IsArmed => _armed.Count != 0 || StalledUntilNs > _world.NowNs;
@@ -86,7 +87,7 @@ internal sealed class SimCopy
         _imageFaults = new FaultInjectingBlockFile(Image, isFaultInjectionEnabled: true);
         _metadataFaults = new FaultInjectingBlockFile(_metadata, isFaultInjectionEnabled: true);
         foreach ((InjectedFault fault, bool isOfImage, bool isOfMetadata) in _armed) Apply(fault, isOfImage, isOfMetadata);
-        return DiskCopy.Open(_imageFaults, _metadataFaults, Name, Geometry.CapacityBytes, s_options);
+        return DiskCopy.Open(new LieWatch(_imageFaults, Lies), _metadataFaults, Name, Geometry.CapacityBytes, s_options);
     }
 
     public void Inject(InjectedFault fault, bool isOfImage, bool isOfMetadata)
@@ -107,7 +108,9 @@ internal sealed class SimCopy
     {
         NotAbleAtNs = _world.NowNs;
         IsWrong = true;
-        Image.Corrupt((long)_world.Random.Between(0, (ulong)Geometry.CapacityBytes - 1), (byte)(1 << _world.Random.Below(8)));
+        long at = (long)_world.Random.Between(0, (ulong)Geometry.CapacityBytes - 1);
+        Image.Corrupt(at, (byte)(1 << _world.Random.Below(8)));
+        Lies.Note((int)(at / ToyDisks.SectorBytes));
     }
 
     public void Stall(ulong forNs)
@@ -129,7 +132,7 @@ internal sealed class SimCopy
     public void Crash(bool losesUnsynced)
     {
         NotAbleAtNs = _world.NowNs;
-        LiedBeforeCrash |= IsWrong;
+        Lies.Crashed();
         TakeStock();
         _clock.Restart();
         if (!losesUnsynced) return;

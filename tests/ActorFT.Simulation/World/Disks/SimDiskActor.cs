@@ -88,7 +88,6 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
     public void Prepare(StreamId stream)
     {
         FlushedThrough = 0;
-        _files.LiedBeforeCrash = false;
         _asOnly = null;
         _life.Prepare(() => _owner.ToCoordinator(_files.Disk, () => _owner.OnPrepared(_files.Disk, stream)));
     }
