@@ -101,6 +101,7 @@ public sealed partial class DiskMirror
         if (CanPeerServe)
         {
             (_lostThrough, _lostWithCopy) = (0, 0);
+            Reason = "it may lack what was in its memory when it failed";
             if (!_isStaleMarked && !_isMarkingStale) BeginMarkStale();
         }
         else ServeAsIs();

@@ -62,7 +62,6 @@ public sealed partial class DiskMirror
         if (use == CopyUse.Current) _isStaleMarked = false;
         _saidStandsMs = long.MinValue / 2;
         SayStands();
-        _isNeeding &= use == CopyUse.Current;
         _host.OnChanged();
         foreach (Entry entry in Snapshot()) Settle(entry);
     }

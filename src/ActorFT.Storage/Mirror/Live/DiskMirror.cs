@@ -84,7 +84,7 @@ public sealed partial class DiskMirror
     /// How it stands for what this server does by itself. A follower whose machine waits for a read that only the peer's copy can give cannot come to where the leader
     /// is without it: its copy lacks something.
     /// </summary>
-    public CopyUse UseAlone => _isNeeding ? CopyUse.Rebuilding : Use;
+    public CopyUse UseAlone => IsNeeding ? CopyUse.Rebuilding : Use;
 
     /// <summary>Why it is not current.</summary>
     public string Reason { get; private set; } = "not opened yet";
@@ -176,7 +176,7 @@ public sealed partial class DiskMirror
         _life++;
         _entries.Clear();
         _ahead.Clear();
-        (_readsNotHere, _isNeeding) = (0, false);
+        (_readsNotHere, _wasNeeding) = (0, false);
         Array.Clear(_lastWrite);
         _endedHere.Clear();
         _endedHereOrder.Clear();
@@ -357,13 +357,14 @@ public sealed partial class DiskMirror
     }
 
     private int _readsNotHere; // that have not ended, and that the own copy cannot give
-    private bool _isNeeding;
+    private bool _wasNeeding;
+
+    private bool IsNeeding => _readsNotHere != 0 && Use == CopyUse.Current && _isPeerIn && !_leads;
 
     private void NoteNeed()
     {
-        bool isNeeding = _readsNotHere != 0 && Use == CopyUse.Current && _isPeerIn && !_leads;
-        if (isNeeding == _isNeeding) return;
-        _isNeeding = isNeeding;
+        if (IsNeeding == _wasNeeding) return;
+        _wasNeeding = IsNeeding;
         _host.OnChanged();
     }
 
