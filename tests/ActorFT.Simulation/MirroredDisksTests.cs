@@ -56,9 +56,12 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(293UL)]  // a block that is bad on one copy came back from the other, which had an older one
     [InlineData(325UL)]  // policy isolated the leader for a follower that was no member
     [InlineData(363UL)]  // a scrub's comparison kept a complete copy from answering when the other was lost
+    [InlineData(373UL)]  // the other copy became complete just before this one failed, and was not heard: an error, and two current copies that would have differed
     [InlineData(484UL)]  // a follower that won waited for the lost leader's answer to a read that it had to execute
+    [InlineData(567UL)]  // of the checker: what a device had made of a write that was never flushed was not known to be that, once memory had hidden it from a look at the copy
     [InlineData(728UL)]  // a copy became current though it had met a bad block since that was decided
     [InlineData(838UL)]  // a read that its machine held back behind a write was answered for the other replica as of before the write
+    [InlineData(1039UL)] // a follower that waited for a read that only its leader's copy could give won against it, went on with an error, and led another history
     public void SeedThatBrokeARuleOnce_HoldsAll(ulong seed)
     {
         SimulationResult result = Simulator.Run(SimOptions.OfDisks(seed), []);
@@ -75,6 +78,7 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(nameof(MirrorBug.OneDiskSpeaksForAll), 6)]
     [InlineData(nameof(MirrorBug.TakesWhatNobodyHas), 114)]
     [InlineData(nameof(MirrorBug.CurrentWhateverCame), 59)]
+    [InlineData(nameof(MirrorBug.DecidesByOldNews), 373)]
     [InlineData(nameof(PlantedBug.TakeLeadWithoutDisks), 788)]
     public void PlantedBug_IsFoundWithinAThousandSeedsAndReplaysExactly(string name, int first)
     {

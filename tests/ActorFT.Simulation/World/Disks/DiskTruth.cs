@@ -216,19 +216,15 @@ internal sealed class DiskTruth
     /// <summary>The machine of the arbiter's leader was told of an error.</summary>
     public void ErrorEnded(SimProcess process, BlockRequested request)
     {
-        int disk = request.DiskIndex;
-        // The flush after a loss says so by an error, whatever the copies are by then.
-        if (request.Operation == BlockOperation.Flush && _mayFail[disk, process.Server.Index])
-        {
-            _mayFail[disk, process.Server.Index] = false;
-            return;
-        }
-
+        int disk = request.DiskIndex, server = process.Server.Index;
         _world.Count("error told to the machine");
         ulong sinceNs = _issuedNs.GetValueOrDefault((process.Machine!.Life, request.RequestId), _world.NowNs);
-        if (IsExplained(Copy(process, disk), sinceNs) is { } own) Fail("an error means that both copies were bad", $"{request.Operation} {request.RequestId} of disk {disk} failed on {process.Self.Server}: {own}");
-        if (process.Disks is MirroredDisks { } disks && disks.Actors[disk].Mirror.PeerUse is not null && IsExplained(Other(process, disk), sinceNs) is { } other)
-            Fail("an error means that both copies were bad", $"{request.Operation} {request.RequestId} of disk {disk} failed on {process.Self.Server}: {other}");
+        string? why = IsExplained(Copy(process, disk), sinceNs);
+        if (process.Disks is MirroredDisks { } disks && disks.Actors[disk].Mirror.PeerUse is not null) why ??= IsExplained(Other(process, disk), sinceNs);
+        if (why is null) return;
+        // The flush after a loss says so by an error, whatever the copies are by then.
+        if (request.Operation == BlockOperation.Flush && _mayFail[disk, server]) _mayFail[disk, server] = false;
+        else Fail("an error means that both copies were bad", $"{request.Operation} {request.RequestId} of disk {disk} failed on {process.Self.Server}: {why}");
     }
 
     /// <summary>A follower's disk gave an error where the leader's had data.</summary>
