@@ -39,7 +39,7 @@ internal sealed partial class LiveMirrorSimulation
         internal int Open => _open.Count;
         internal IEnumerable<int> Pending => _open.Values.Order();
         internal bool IsBusy => _queue.Count != 0 || _flushing.Count != 0;
-        internal bool IsCurrent => IsOn && Mirror.Use == CopyUse.Current && !IsStaleMark;
+        internal bool IsCurrent => IsOn && Mirror.UseAlone == CopyUse.Current && !IsStaleMark;
 
         private DiskMirror NewMirror() => new(CrashRig.Name, Geometry, new MirrorSettings
         {

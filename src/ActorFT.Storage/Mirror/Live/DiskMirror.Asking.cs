@@ -77,9 +77,12 @@ public sealed partial class DiskMirror
         foreach (Entry entry in Snapshot()) Settle(entry);
     }
 
-    // The guest gets an error when the peer itself said, since this copy could not, that its own is not complete.
+    // The guest gets an error when the peer itself said, since this copy could not, that its own is not complete. A copy that the peer's serves for waits a while
+    // first: that one may only have failed, and be opened again.
     private void Deny(Entry entry, string why)
     {
+        if (entry.DeniedSinceMs == long.MaxValue) entry.DeniedSinceMs = _nowMs;
+        if (_isStaleMarked && _nowMs - entry.DeniedSinceMs < GraceMs) return;
         if (!_isPeerPerhapsComplete || entry.Question != 0 && _answered >= entry.Question || _settings.Bug == MirrorBug.DecidesByOldNews) EndWithError(entry, why);
         else if (entry.Question == 0)
         {

@@ -35,6 +35,7 @@ public sealed partial class DiskMirror
         internal ReadOnlyMemory<byte> PeerData { get; set; }
         internal bool NeedsPeer { get; set; }
         internal bool IsHeldByRecord { get; set; }  // ends only when a mark of this copy is durable
+        internal long DeniedSinceMs { get; set; } = long.MaxValue; // since when no complete copy is known for it
         internal ulong Question { get; set; }       // whose answer says whether the peer's copy is complete
         internal int[]? Lacks { get; set; }         // regions of a change that this copy has not, for it met a bad block
         internal long AskedMs { get; set; } = long.MinValue / 2;
@@ -472,6 +473,7 @@ public sealed partial class DiskMirror
         foreach (Entry entry in Snapshot())
         {
             if (entry.NeedsPeer && entry.Peer is null) AskPeer(entry);
+            if (entry.DeniedSinceMs != long.MaxValue) Settle(entry);
         }
 
         TickAsking();
