@@ -77,8 +77,11 @@ public sealed partial class DiskActor : IMirrorHost
 
     void IMirrorHost.OnForeign(string reason) => _life.Foreign(reason);
 
-    void IMirrorHost.OnChanged() =>
+    void IMirrorHost.OnChanged()
+    {
+        _life.StandingChanged();
         _coordinator.Tell(new DiskProtocol.Changed(_options.Index, _mirror.UseAlone, _mirror.Reason, _mirror.PeerUse, Progress), _self);
+    }
 
     void IMirrorHost.Tell(MirrorNote note, string sentence)
     {

@@ -27,7 +27,7 @@ public sealed class CopyLife
     private readonly Dictionary<int, Action> _marking = [];
     private readonly List<PendingRecord> _pendingRecords = [];
     private ulong _term;
-    private bool _isStale, _isOpening;
+    private bool _isStale, _isOpening, _owesTerm;
     private (Guid CopyId, ulong Term)? _known; // what the copy was when it was last in use; null until it first is
     private int _marks, _prepared; // marks asked for; how often the replica was made anew
 
@@ -73,7 +73,7 @@ public sealed class CopyLife
     public void Prepare(Action prepared)
     {
         _mirror.Reset();
-        _isStale = true;
+        (_isStale, _owesTerm) = (true, false);
         _prepared++;
         void Answer()
         {
@@ -131,7 +131,7 @@ public sealed class CopyLife
     /// <summary>Makes it durable that the copy is not current any more (<see cref="IMirrorHost.MarkStale"/>).</summary>
     public void MarkStale(Action ended)
     {
-        _isStale = true;
+        (_isStale, _owesTerm) = (true, false);
         Mark(true, ended);
     }
 
@@ -250,6 +250,7 @@ public sealed class CopyLife
 
     private void GiveUp(string reason)
     {
+        _owesTerm = false;
         _host.GiveUp(reason);
         foreach (PendingRecord pending in _pendingRecords.ToArray()) _host.Later(() => EndRecord(pending, false));
     }
@@ -337,8 +338,22 @@ public sealed class CopyLife
         if (isCurrent) _host.Tell(CopyNote.InService, "the copy is in service again", "");
         else _host.Tell(CopyNote.OpenedStale, "the copy was opened again and is made equal to the other server's", "");
         if (!isCurrent) Record(c => c.SetStatus(CopyState.Rebuilding, Why, c.Describe().Version, isAlone: false), _ => { });
-        _mirror.CopyOpened(isCurrent, Why);
         // It was out when a term began, and does not carry it: else it would be taken for one put back from an older copy when the node starts again.
-        if (isCurrent) MarkTerm(_term, () => { });
+        _owesTerm = isCurrent;
+        _mirror.CopyOpened(isCurrent, Why);
+        PayTerm();
+    }
+
+    /// <summary>How the copy stands changed (<see cref="IMirrorHost.OnChanged"/>): one that was opened serves as it is only when the peer's answer is here.</summary>
+    public void StandingChanged()
+    {
+        if (_owesTerm && _mirror.Use == CopyUse.Current) _host.Later(PayTerm);
+    }
+
+    private void PayTerm()
+    {
+        if (!_owesTerm || _mirror.Use != CopyUse.Current) return;
+        _owesTerm = false;
+        MarkTerm(_term, () => { });
     }
 }

@@ -190,6 +190,7 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
     void IMirrorHost.OnChanged()
     {
         _files.Observe();
+        _life.StandingChanged();
         if (Mirror.Use == CopyUse.Current)
         {
             _asOnly?.Invoke();
