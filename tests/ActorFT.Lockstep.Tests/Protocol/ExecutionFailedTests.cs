@@ -3,6 +3,7 @@ using ActorFT.Lockstep.Protocol;
 using ActorFT.Lockstep.Records;
 using ActorFT.Lockstep.Terms;
 using Xunit;
+using Record = ActorFT.Lockstep.Records.Record;
 
 namespace ActorFT.Lockstep.Tests.Protocol;
 
