@@ -137,7 +137,9 @@ internal sealed partial class FollowerRole : ReplicaRole
 
     public override void OnConfiguration(Configuration configuration)
     {
-        if (configuration.Leader == Context.Self) Promote(configuration);
+        // Disks may have come to lack something while the arbiter was asked. Alone it would make the other's, which lack nothing, from its own.
+        if (configuration.Leader == Context.Self && configuration.Follower is null && Context.AreDisksStale) Context.FenceAndWait($"it is to lead alone, and {_leader.Server} has the only complete disks");
+        else if (configuration.Leader == Context.Self) Promote(configuration);
         else if (_promotion is null && configuration.Leader == _leader && configuration.Follower == Context.Self)
         {
             _isMember = true;

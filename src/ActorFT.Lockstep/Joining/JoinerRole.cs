@@ -184,7 +184,8 @@ internal sealed class JoinerRole(ReplicaContext context) : ReplicaRole(context)
 
     public override void OnConfiguration(Configuration configuration)
     {
-        if (configuration.Leader == Context.Self && configuration.Follower is null && _isBooting)
+        // Disks may have failed while the arbiter was asked: the term is this server's, and nobody boots in it; a later claim follows it.
+        if (configuration.Leader == Context.Self && configuration.Follower is null && _isBooting && Context.AreDisksCurrent)
         {
             Boot(configuration);
             return;
@@ -213,7 +214,7 @@ internal sealed class JoinerRole(ReplicaContext context) : ReplicaRole(context)
         var facts = new ColdStartFacts(Context.Self, Context.Identity.PeerServer, Claims.HasAnswered, Claims.Known, Claims.PersistedTerm,
             Peer.Hello, Context.IsAvailable && !Context.IsLeaving, Context.NowNs - _sinceNs, _isForced, Context.AreDisksCurrent);
         // A claim marks the disks with the coming term before it is sent; that mark is this server's own and no newer knowledge.
-        if (_isBooting && Claims.Wanted is not null) return;
+        if (_isBooting && Claims.Wanted is not null && Context.AreDisksCurrent) return;
         string? waitsFor = ColdStart.WaitsFor(facts, Settings);
         if (waitsFor is not null)
         {

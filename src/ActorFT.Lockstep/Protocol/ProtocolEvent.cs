@@ -168,7 +168,8 @@ public sealed record AvailabilityChanged(ulong NowNs, bool IsAvailable) : Protoc
 /// </summary>
 /// <param name="NowNs">The clock.</param>
 /// <param name="AreCurrent">Whether they lack nothing, durably known.</param>
-public sealed record DisksChanged(ulong NowNs, bool AreCurrent) : ProtocolEvent(NowNs);
+/// <param name="AreStale">Whether they lack what the other server's have, and not only fail: then no repair makes them whole without those.</param>
+public sealed record DisksChanged(ulong NowNs, bool AreCurrent, bool AreStale = false) : ProtocolEvent(NowNs);
 
 /// <summary>The operator knows that the other server is dead and its state lost: boot here, if the arbiter allows it.</summary>
 /// <param name="NowNs">The clock.</param>

@@ -44,6 +44,9 @@ internal sealed class ReplicaContext
     /// <summary>This server's disk copies lack nothing: it may go on alone, and boot.</summary>
     public bool AreDisksCurrent { get; set; } = true;
 
+    /// <summary>Whether they lack what the other server's have.</summary>
+    public bool AreDisksStale { get; set; }
+
     /// <summary>The newest stream this replica was offered: older offers that come late are ignored.</summary>
     public StreamId LastStream { get; set; }
 

@@ -108,7 +108,7 @@ public sealed class ReplicaProtocol
                 _context.Role.OnTick();
                 break;
             case DisksChanged disks:
-                _context.AreDisksCurrent = disks.AreCurrent;
+                (_context.AreDisksCurrent, _context.AreDisksStale) = (disks.AreCurrent, disks.AreStale);
                 _context.Role.OnTick();
                 break;
             case PeerAllowed: _context.AllowPeer(); break;

@@ -152,6 +152,9 @@ public sealed class ResyncPlan
         foreach (int region in RegionsOf(offsetBytes, lengthBytes)) _lastTargetWrite[region] = Math.Max(_lastTargetWrite[region], requestId);
     }
 
+    /// <summary>A snapshot of a region is of use from a place on only.</summary>
+    public void NotBefore(int region, ulong position) => _lastTargetWrite[region] = Math.Max(_lastTargetWrite[region], position);
+
     /// <summary>The source was written and the target was not: the region must go (again).</summary>
     public void SourceWroteAlone(long offsetBytes, long lengthBytes)
     {

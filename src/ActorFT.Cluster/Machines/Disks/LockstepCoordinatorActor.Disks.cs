@@ -14,7 +14,7 @@ public sealed partial class LockstepCoordinatorActor
 {
     private MachineDisks _disks = new([]);
     private MirrorReassembly[] _incoming = [];
-    private bool _areDisksCurrent = true, _isPeerTold;
+    private bool _areDisksCurrent = true, _areDisksStale, _isPeerTold;
     private readonly Dictionary<int, (int Disk, object Answer)> _staleMarks = [];
     private int _staleNumber;
 
@@ -61,16 +61,17 @@ public sealed partial class LockstepCoordinatorActor
 
     private void ConsiderDisks()
     {
-        bool areCurrent = _disks.AreCurrent;
-        if (areCurrent == _areDisksCurrent) return;
-        _areDisksCurrent = areCurrent;
-        Feed(new DisksChanged(Now, areCurrent));
+        (bool AreCurrent, bool AreStale) now = (_disks.AreCurrent, _disks.IsAnyStale);
+        if (now == (_areDisksCurrent, _areDisksStale)) return;
+        (_areDisksCurrent, _areDisksStale) = now;
+        Feed(new DisksChanged(Now, now.AreCurrent, now.AreStale));
     }
 
     private void MarkDisk(int disk, bool isStale, object answer)
     {
         _staleMarks[++_staleNumber] = (disk, answer);
         _parts.TermKeeper.Tell(new MachineProtocol.WriteStale(_disks.Mark(disk, isStale), _staleNumber), Self);
+        ConsiderDisks();
     }
 
     private void PersistDiskTerm(ulong term)

@@ -93,7 +93,7 @@ public sealed partial class DiskMirror
 
     private void AskAfterLoss(bool served)
     {
-        if (served && _isPeerIn && !CanPeerServe && _isPeerPerhapsComplete && _settings.Bug != MirrorBug.DecidesByOldNews) _lossQuestion = Ask();
+        if (served && _isPeerIn && !CanPeerServe && _settings.Bug != MirrorBug.DecidesByOldNews) _lossQuestion = Ask();
     }
 
     // The copy is open, and there may be another: what it ends counts when that is known.

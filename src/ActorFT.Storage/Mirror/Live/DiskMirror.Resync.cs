@@ -95,12 +95,12 @@ public sealed partial class DiskMirror
     private void TellInventory(ulong position)
     {
         CopyDescription? described = null;
-        int[] dirty = [];
+        int[] dirty = [], lacking = _settings.Bug == MirrorBug.ForgetsWhatItLacks ? [] : [.. _lacking.Keys];
         int life = _life, copyLife = _copyLife;
         _host.Record(copy =>
         {
             described = copy.Describe();
-            dirty = [.. copy.DirtyRegions()];
+            dirty = [.. copy.DirtyRegions().Union(lacking).Order()];
             copy.MarkDirty(dirty);
         }, isRecorded =>
         {
@@ -252,7 +252,15 @@ public sealed partial class DiskMirror
             _regionsWanted[wanted.Region] = (wanted.NotBefore, wanted.Checksums);
             return;
         }
-        SendRegion(wanted.Region, wanted.Checksums);
+
+        GiveRegion(wanted.Region, wanted.NotBefore, wanted.Checksums);
+    }
+
+    private void GiveRegion(int region, ulong notBefore, ulong[] theirs)
+    {
+        // The other replica is not there yet, and would make again what is lacking here.
+        if (_lacking.GetValueOrDefault(region) > notBefore && _settings.Bug != MirrorBug.ForgetsWhatItLacks) Say(new RegionTold(region, _position, true, [], []));
+        else SendRegion(region, theirs);
     }
 
     // The own copy as it is exactly after the last mutation: the worker keeps the order of overlapping requests.
@@ -360,8 +368,9 @@ public sealed partial class DiskMirror
         if (_plan is not { } plan || !_transfers.TryGetValue(told.Region, out Transfer? transfer) || !transfer.IsAsked || transfer.IsWriting) return;
         if (told.IsRefused)
         {
-            // Asked again by the next tick, not at once: what stands in the way takes a while.
+            // Asked again by the next tick, not at once: what stands in the way takes a while. Then as of this replica's place: it may be that which it waits for.
             transfer.IsAsked = false;
+            plan.NotBefore(told.Region, _position);
             transfer.SinceMs = _nowMs - RegionTimeoutMs + _settings.AskAgainMs;
             return;
         }

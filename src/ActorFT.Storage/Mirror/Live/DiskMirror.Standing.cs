@@ -1,3 +1,4 @@
+using ActorFT.Machine.IO;
 using ActorFT.Storage.Files;
 
 namespace ActorFT.Storage.Mirror.Live;
@@ -46,6 +47,9 @@ public sealed partial class DiskMirror
         _copyLife++;
         bool served = Use == CopyUse.Current || _isUnsure;
         if (served && _position > _stableThrough) _lostWithCopy = _position;
+        if (served)
+            for (int region = 0; region < _lastWrite.Length; region++)
+                if (_lastWrite[region] > _stableThrough) _lacking[region] = _lastWrite[region];
         DropPlan();
         (_scrubNext, _isScrubLooking) = (null, false);
         if (Use == CopyUse.Current) _isStaleMarked = false;
@@ -54,6 +58,19 @@ public sealed partial class DiskMirror
         AskAfterLoss(served);
         EndHeldOutcomes();
         if (CanPeerServe && !_isStaleMarked && !_isMarkingStale) BeginMarkStale();
+    }
+
+    /// <summary>
+    /// Changes that this replica made, that its copy lacks, and that no other has for the machine: they failed, or were lost with the only copy's memory. By region, the last of
+    /// them. What the other copy becomes is this one: it gets those regions from here, once its replica has made the changes, for it makes them too, and would make them again.
+    /// </summary>
+    private readonly Dictionary<int, ulong> _lacking = [];
+
+    private void NoteLacking(BlockRequested change)
+    {
+        if (change.Operation is BlockOperation.Read or BlockOperation.Flush || !IsInside(change)) return;
+        for (int region = _geometry.RegionOfBlock((long)change.OffsetBytes / DiskGeometry.BlockBytes); region < _geometry.RegionCount && _geometry.RegionOffset(region) < (long)(change.OffsetBytes + change.LengthBytes); region++)
+            _lacking[region] = Math.Max(change.RequestId, _lacking.GetValueOrDefault(region));
     }
 
     private void Stand(CopyUse use, string reason)

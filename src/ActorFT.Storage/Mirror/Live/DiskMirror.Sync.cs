@@ -176,7 +176,7 @@ public sealed partial class DiskMirror
         foreach ((int region, (ulong notBefore, ulong[] checksums)) in _regionsWanted.Where(w => w.Value.NotBefore <= _position).ToArray())
         {
             _regionsWanted.Remove(region);
-            SendRegion(region, checksums);
+            GiveRegion(region, notBefore, checksums);
         }
     }
 }

@@ -177,6 +177,7 @@ public sealed partial class DiskMirror
         _life++;
         _entries.Clear();
         _ahead.Clear();
+        _lacking.Clear();
         (_readsNotHere, _wasNeeding) = (0, false);
         Array.Clear(_lastWrite);
         _endedHere.Clear();
@@ -458,6 +459,7 @@ public sealed partial class DiskMirror
         Counts = Counts with { Errors = Counts.Errors + 1 };
         BlockRequested request = entry.Request;
         if (request.Operation == BlockOperation.Flush && request.RequestId > _lostThrough) _lostThrough = 0;
+        NoteLacking(request);
         _host.Tell(MirrorNote.DataLost, $"the guest got an I/O error for a {request.Operation} of {request.LengthBytes} bytes at {request.OffsetBytes}: this server's copy cannot do it ({(Reason.Length == 0 ? "bad blocks" : Reason)}), and {why}");
         End(entry, BlockStatus.IoError, default);
     }

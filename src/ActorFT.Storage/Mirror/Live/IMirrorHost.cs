@@ -140,4 +140,6 @@ internal enum MirrorBug : byte
     DecidesByOldNews = 12,
     /// <summary>Reads, once the other is gone, where it fetched what that had written beyond this replica's place.</summary>
     ForgetsWhatIsAhead = 13,
+    /// <summary>Gives a region to the other copy before that one's replica has made, and would make again, changes that failed here.</summary>
+    ForgetsWhatItLacks = 14,
 }

@@ -26,7 +26,7 @@ internal sealed class DiskTruth
     private readonly List<(ulong Life, ulong Request, int Disk, ulong Stamp)> _writes = []; // of this life, in order
     private readonly (ulong Life, ulong Request)[] _flushedThrough = new (ulong, ulong)[SimCopy.Disks.Count];
     private readonly SimServer?[] _owesError = new SimServer?[SimCopy.Disks.Count]; // its next flush must fail; a copy made from its own by then does not know
-    private readonly bool[,] _mayFail = new bool[SimCopy.Disks.Count, 2]; // after a loss a flush may fail, on each server once
+    private readonly bool[,,] _mayFail = new bool[SimCopy.Disks.Count, 2, 2]; // after a loss of each kind a flush may fail, on each server once
 
     public DiskTruth(SimWorld world)
     {
@@ -150,7 +150,8 @@ internal sealed class DiskTruth
         ToyMachine machine = process.Machine!;
         foreach (((ulong life, ulong request, ulong register), (int disk, ulong round, ulong[] content)) in _flushes)
         {
-            if (life != machine.Life || request != end.Request.RequestId || process.Registers.TryGetValue(round, out ulong own) && own != register) continue;
+            // The same id in a history that ended, of a leader that was replaced.
+            if (life != machine.Life || request != end.Request.RequestId || round > machine.Round || process.Registers.TryGetValue(round, out ulong own) && own != register) continue;
             if (end.Completed.Status != BlockStatus.Ok)
             {
                 _owesError[disk] = null;
@@ -209,7 +210,7 @@ internal sealed class DiskTruth
         if (operation == BlockOperation.Flush && _owesError[completion.DiskIndex] == process.Server) _owesError[completion.DiskIndex] = null;
         if (process.Machine is not { } machine) return;
         if (operation is BlockOperation.Read or BlockOperation.Flush) return;
-        LetNextFlushFail(completion.DiskIndex); // the machine may take it for done
+        LetNextFlushFail(completion.DiskIndex, Loss.OfWrite); // the machine may take it for done
         Lose(write => write.Life == machine.Life && write.Request == completion.RequestId);
     }
 
@@ -223,8 +224,8 @@ internal sealed class DiskTruth
         if (process.Disks is MirroredDisks { } disks && disks.Actors[disk].Mirror.PeerUse is not null) why ??= IsExplained(Other(process, disk), sinceNs);
         if (why is null) return;
         // The flush after a loss says so by an error, whatever the copies are by then.
-        if (request.Operation == BlockOperation.Flush && _mayFail[disk, server]) _mayFail[disk, server] = false;
-        else Fail("an error means that both copies were bad", $"{request.Operation} {request.RequestId} of disk {disk} failed on {process.Self.Server}: {why}");
+        if (request.Operation == BlockOperation.Flush && (TakeMayFail(disk, server, Loss.OfMemory) || TakeMayFail(disk, server, Loss.OfWrite))) return;
+        Fail("an error means that both copies were bad", $"{request.Operation} {request.RequestId} of disk {disk} failed on {process.Self.Server}: {why}");
     }
 
     /// <summary>A follower's disk gave an error where the leader's had data.</summary>
@@ -245,19 +246,33 @@ internal sealed class DiskTruth
     /// <summary>A copy that failed is opened again; if it serves as it is, for there is no other, what was in its memory, and no flush covered, is lost.</summary>
     public Action IfOnly(SimCopy files, SimDiskActor actor)
     {
-        if (files.Server.Process is not { Machine: { } machine }) return () => LetNextFlushFail(files.Disk);
+        if (files.Server.Process is not { Machine: { } machine }) return () => LetNextFlushFail(files.Disk, Loss.OfMemory);
         ulong flushed = actor.FlushedThrough;
         HashSet<ulong> stamps = [.. _writes.Where(write => write.Life == machine.Life && write.Disk == files.Disk && write.Request > flushed).Select(write => write.Stamp)];
         return () =>
         {
-            LetNextFlushFail(files.Disk);
+            LetNextFlushFail(files.Disk, Loss.OfMemory);
             if (!Lose(write => stamps.Contains(write.Stamp))) return;
             _owesError[files.Disk] = files.Server;
             _world.Count("the only copy lost its memory");
         };
     }
 
-    private void LetNextFlushFail(int disk) => (_mayFail[disk, 0], _mayFail[disk, 1]) = (true, true);
+    // The mirror says by a flush what its copy's memory lost, the writes behind what failed after its end was told: each its own, one flush may be between.
+    private enum Loss
+    {
+        OfMemory,
+        OfWrite,
+    }
+
+    private void LetNextFlushFail(int disk, Loss loss) => (_mayFail[disk, 0, (int)loss], _mayFail[disk, 1, (int)loss]) = (true, true);
+
+    private bool TakeMayFail(int disk, int server, Loss loss)
+    {
+        bool may = _mayFail[disk, server, (int)loss];
+        _mayFail[disk, server, (int)loss] = false;
+        return may;
+    }
 
     private bool Lose(Predicate<(ulong Life, ulong Request, int Disk, ulong Stamp)> which)
     {

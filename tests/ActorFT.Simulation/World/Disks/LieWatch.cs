@@ -22,11 +22,29 @@ internal sealed class DeviceLies(CrashBlockFile image)
         }
     }
 
+    /// <summary>Looks at sectors that a recovery read, and may take for what the copy holds; <paramref name="told"/> is what the device gave.</summary>
+    public void Read(long offsetBytes, ReadOnlySpan<byte> told)
+    {
+        for (int at = 0; at + ToyDisks.SectorBytes <= told.Length; at += ToyDisks.SectorBytes)
+        {
+            int sector = (int)((offsetBytes + at) / ToyDisks.SectorBytes);
+            ReadOnlySpan<byte> given = told.Slice(at, ToyDisks.SectorBytes);
+            if (Sector(sector).SequenceEqual(given)) continue;
+            Note(sector, given);
+            HasMisled = true;
+        }
+    }
+
+    /// <summary>A recovery was given something else than the copy holds: what it took for content differs from it.</summary>
+    public bool HasMisled { get; set; }
+
     /// <summary>The sector is not what was written there.</summary>
-    public void Note(int sector)
+    public void Note(int sector) => Note(sector, Sector(sector));
+
+    private void Note(int sector, ReadOnlySpan<byte> content)
     {
         if (!_lies.TryGetValue(sector, out HashSet<ulong>? contents)) _lies[sector] = contents = [];
-        contents.Add(XxHash3.HashToUInt64(Sector(sector)));
+        contents.Add(XxHash3.HashToUInt64(content));
         _rewritten.Remove(sector);
     }
 
@@ -44,7 +62,7 @@ internal sealed class DeviceLies(CrashBlockFile image)
     private ReadOnlySpan<byte> Sector(int sector) => image.Content.Slice(sector * ToyDisks.SectorBytes, ToyDisks.SectorBytes);
 }
 
-/// <summary>An image whose device's lies are noted: what it was told to write is compared with what is there then.</summary>
+/// <summary>An image whose device's lies are noted: what it was told to write, and what it gives to a recovery, is compared with what is there then.</summary>
 internal sealed class LieWatch(IBlockFile device, DeviceLies lies) : IBlockFile
 {
     public string Name => device.Name;
@@ -53,7 +71,14 @@ internal sealed class LieWatch(IBlockFile device, DeviceLies lies) : IBlockFile
 
     public bool IsVanished => device.IsVanished;
 
-    public void Read(long offsetBytes, Span<byte> buffer) => device.Read(offsetBytes, buffer);
+    /// <summary>A recovery has no checksum to know a read by; later every read has one.</summary>
+    public bool IsRecovering { get; set; } = true;
+
+    public void Read(long offsetBytes, Span<byte> buffer)
+    {
+        device.Read(offsetBytes, buffer);
+        if (IsRecovering) lies.Read(offsetBytes, buffer);
+    }
 
     public void Write(long offsetBytes, ReadOnlySpan<byte> data)
     {

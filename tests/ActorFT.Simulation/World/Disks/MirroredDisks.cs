@@ -22,7 +22,7 @@ internal sealed class MirroredDisks : SimDisks
     private MachineDisks _disks = new([]);
     private uint _number;
     private int _ticks;
-    private bool _isPeerTold, _areCurrent = true;
+    private bool _isPeerTold, _areCurrent = true, _areStale;
 
     // The keeper of the mark: one write after the other.
     private ulong _keeperTerm, _keeperBusyUntilNs;
@@ -87,11 +87,11 @@ internal sealed class MirroredDisks : SimDisks
 
     private void ConsiderDisks()
     {
-        bool areCurrent = _disks.AreCurrent;
+        (bool areCurrent, bool areStale) = (_disks.AreCurrent, _disks.IsAnyStale);
         if (_disks.All.Select(disk => disk.Own).Distinct().Count() > 1) World.Count("two disks of a server stand differently");
-        if (areCurrent == _areCurrent) return;
-        _areCurrent = areCurrent;
-        Process.Feed(new DisksChanged(Process.LocalNow, areCurrent));
+        if ((areCurrent, areStale) == (_areCurrent, _areStale)) return;
+        (_areCurrent, _areStale) = (areCurrent, areStale);
+        Process.Feed(new DisksChanged(Process.LocalNow, areCurrent, areStale));
     }
 
     public void OnCompleted(int disk, BlockCompleted completion, BlockOperation operation)
@@ -128,7 +128,12 @@ internal sealed class MirroredDisks : SimDisks
             return null;
         }
 
-        if (!reference.Matches(own)) World.Count("the two replicas' answers differ");
+        if (!reference.Matches(own))
+        {
+            World.Count("the two replicas' answers differ");
+            if (World.IsTraced) World.Trace(Process.Server.Name, $"disk {own.DiskIndex}: the answer to {own.RequestId} is not the leader's");
+        }
+
         return own with { Status = BlockStatus.Ok };
     }
 
@@ -182,7 +187,11 @@ internal sealed class MirroredDisks : SimDisks
         }
     }
 
-    public void MarkDisk(int disk, bool isStale, Action marked) => WriteMark(_disks.Mark(disk, isStale), () => ToDisk(disk, marked));
+    public void MarkDisk(int disk, bool isStale, Action marked)
+    {
+        WriteMark(_disks.Mark(disk, isStale), () => ToDisk(disk, marked));
+        ConsiderDisks();
+    }
 
     private void WriteMark(bool isStale, Action written) => Keep(() =>
     {

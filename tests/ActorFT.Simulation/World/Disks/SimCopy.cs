@@ -87,7 +87,12 @@ internal sealed class SimCopy
         _imageFaults = new FaultInjectingBlockFile(Image, isFaultInjectionEnabled: true);
         _metadataFaults = new FaultInjectingBlockFile(_metadata, isFaultInjectionEnabled: true);
         foreach ((InjectedFault fault, bool isOfImage, bool isOfMetadata) in _armed) Apply(fault, isOfImage, isOfMetadata);
-        return DiskCopy.Open(new LieWatch(_imageFaults, Lies), _metadataFaults, Name, Geometry.CapacityBytes, s_options);
+        LieWatch image = new(_imageFaults, Lies);
+        DiskCopy copy = DiskCopy.Open(image, _metadataFaults, Name, Geometry.CapacityBytes, s_options);
+        image.IsRecovering = false;
+        IsWrong |= Lies.HasMisled;
+        Lies.HasMisled = false;
+        return copy;
     }
 
     public void Inject(InjectedFault fault, bool isOfImage, bool isOfMetadata)

@@ -44,6 +44,16 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
 
     private long NowMs => (long)(World.NowNs / 1_000_000);
 
+    private static string Words(MirrorMessage message) => message switch
+    {
+        Inventory inventory => $"{inventory} with {string.Join(' ', inventory.DirtyRegions)}",
+        RegionTold told => $"{told} with blocks {string.Join(' ', told.Blocks.Select(block => block.Block))}",
+        SyncWanted wanted => $"{wanted} with {string.Join(' ', wanted.CleanRegions)}",
+        SyncTold told => $"{told} with {string.Join(' ', told.CleanRegions)}",
+        RequestsEnded ended => $"{ended} with {string.Join(' ', ended.RequestIds)}",
+        _ => message.ToString()!,
+    };
+
     private void Later(Action action) => _owner.ToDisk(_files.Disk, action);
 
     private void Say(string what)
@@ -164,6 +174,7 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
     void IMirrorHost.Send(ReadOnlySpan<byte> message, bool isRegion)
     {
         byte[] kept = message.ToArray();
+        if (World.IsTraced) Say($"says {Words(MirrorCodec.Read(kept).Message)}");
         _owner.ToCoordinator(_files.Disk, () => _owner.SendMirrorBytes(_files.Disk, kept));
     }
 
