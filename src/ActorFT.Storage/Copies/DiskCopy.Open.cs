@@ -25,7 +25,7 @@ public sealed partial class DiskCopy
         var layout = new MetadataLayout(Geometry, superblock.JournalBytes);
         _blockSeed = BlockHash.Seed(superblock.Name.Machine, superblock.Name.Disk);
         ulong pageSeed = System.IO.Hashing.XxHash3.HashToUInt64(superblock.CopyId.ToByteArray());
-        _checksums = new ChecksumTable(metadata, layout, pageSeed, options.ChecksumPagesCached);
+        _checksums = new ChecksumTable(metadata, layout, pageSeed, options.ChecksumPagesCached, superblock.Epoch);
         _dirty = new DirtyRegions(metadata, layout, pageSeed, Geometry.RegionCount);
         _journal = new Journal(metadata, superblock.JournalBytes, pageSeed);
         _active = new WriteBatch(superblock.Sequence + 1);
@@ -116,11 +116,11 @@ public sealed partial class DiskCopy
             _image.Read(offset, bytes);
             long first = offset / DiskGeometry.BlockBytes;
             for (int i = 0; i * DiskGeometry.BlockBytes < bytes.Length; i++) _checksums.Set(first + i, BlockHash.Compute(_blockSeed, first + i, BlockOf(bytes, i)));
-            if (_checksums.ChangedPages > ChangedPageLimit) _checksums.Store();
+            if (_checksums.ChangedPages > ChangedPageLimit) _checksums.Store(_superblock.Epoch);
         }
         for (int region = 0; region < Geometry.RegionCount; region++) _dirty.MarkDirty(region);
-        _checksums.Store();
-        _dirty.Store();
+        _checksums.Store(_superblock.Epoch);
+        _dirty.Store(_superblock.Epoch);
         // What the checksums say of the image must be as durable as they are.
         _image.Flush();
         _metadata.Flush();
@@ -154,8 +154,15 @@ public sealed partial class DiskCopy
     private void Recover()
     {
         List<JournalRecord> records = _journal.Scan(_superblock.Epoch, _superblock.FirstRecord);
-        bool isDirtyWhole = _dirty.Load();
-        Guarded(() => _superblock.MakeTwins(_metadata));
+        bool isDirtyWhole = _dirty.Load(_superblock.Epoch);
+        Guarded(() =>
+        {
+            // What was read here may be only what the operating system has in memory: a process ended before its flush, or the flush failed, after which the next one
+            // proves nothing. It must outlive a loss of power before the image is made as the last record says. Records before the last, and pages, were durable.
+            _journal.WriteLastAgain();
+            _metadata.Flush();
+            _superblock.Write(_metadata);
+        });
         _journal.Begin(_superblock.Epoch, _superblock.FirstRecord + (ulong)records.Count);
         if (!isDirtyWhole) _superblock = _superblock with { NeedsFullCompare = true };
         if (records.Count == 0 && isDirtyWhole)

@@ -204,8 +204,8 @@ public sealed partial class DiskCopy
         ulong sequence;
         lock (_gate)
         {
-            _checksums.Store();
-            _dirty.Store();
+            _checksums.Store(_superblock.Epoch + 1);
+            _dirty.Store(_superblock.Epoch + 1);
             sequence = _active.Sequence;
         }
         _metadata.Flush();

@@ -86,6 +86,9 @@ public sealed class CrashBlockFile : IBlockFile
     /// <summary>Capacity limit for <see cref="Reserve"/>: beyond it there is no space.</summary>
     public long SpaceLimitBytes { get; set; } = long.MaxValue;
 
+    /// <summary>The next flush fails, and what was written before it never reaches the disk, while reads show it until the power is lost: as Linux does after a failed write-back.</summary>
+    public bool LosesAtNextFlush { get; set; }
+
     /// <summary>Flushes that completed.</summary>
     public long Flushes { get; private set; }
 
@@ -148,6 +151,13 @@ public sealed class CrashBlockFile : IBlockFile
     public void Flush()
     {
         if (_clock.Tick()) throw new SimulatedCrashException();
+        if (LosesAtNextFlush)
+        {
+            LosesAtNextFlush = false;
+            _unstable.Clear();
+            throw new BlockIoException(CopyFaultKind.IoError, $"{Name}: what was written could not be written back.");
+        }
+
         foreach (long sector in _unstable.Keys) SectorOf(_current, sector).CopyTo(SectorOf(_stable, sector));
         _unstable.Clear();
         _stableLength = _current.Length;

@@ -19,12 +19,14 @@ internal sealed class ChecksumTable
 
     private readonly ShadowPages _pages;
     private readonly int _cleanPageLimit;
+    private ulong _epoch; // of the latest versions
     private readonly Dictionary<long, Page> _loaded = [];
     private readonly Queue<long> _evictionOrder = new();
     private readonly HashSet<long> _changed = [];
 
-    internal ChecksumTable(IBlockFile file, MetadataLayout layout, ulong hashSeed, int cleanPageLimit)
+    internal ChecksumTable(IBlockFile file, MetadataLayout layout, ulong hashSeed, int cleanPageLimit, ulong epoch)
     {
+        _epoch = epoch;
         _pages = new ShadowPages(file, layout.ChecksumPagesOffset, hashSeed);
         _cleanPageLimit = cleanPageLimit;
     }
@@ -47,13 +49,14 @@ internal sealed class ChecksumTable
         _changed.Add(block / MetadataLayout.ChecksumsPerPage);
     }
 
-    /// <summary>Writes all changed pages, in rising order. Durable once the file is flushed.</summary>
-    internal void Store()
+    /// <summary>Writes all changed pages, in rising order, for an epoch that begins once the file is flushed and the superblock says so.</summary>
+    internal void Store(ulong epoch)
     {
+        _epoch = epoch;
         foreach (long index in _changed.Order())
         {
             Page page = _loaded[index];
-            page.Position = _pages.Store(index, MemoryMarshal.AsBytes(page.Checksums.AsSpan()), page.Position);
+            page.Position = _pages.Store(index, MemoryMarshal.AsBytes(page.Checksums.AsSpan()), page.Position, epoch);
             page.IsChanged = false;
         }
         _changed.Clear();
@@ -69,7 +72,7 @@ internal sealed class ChecksumTable
             return page;
         }
         page = new Page();
-        if (!_pages.Load(index, MemoryMarshal.AsBytes(page.Checksums.AsSpan()), out page.Position))
+        if (!_pages.Load(index, MemoryMarshal.AsBytes(page.Checksums.AsSpan()), _epoch, out page.Position))
         {
             Array.Fill(page.Checksums, BlockHash.Unknown);
             LostPages++;

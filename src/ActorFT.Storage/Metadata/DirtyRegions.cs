@@ -69,14 +69,14 @@ internal sealed class DirtyRegions
         Array.Clear(_lastWrite);
     }
 
-    /// <summary>Reads the stored bits. A page of which neither slot is whole makes all its regions dirty; the result says whether that happened.</summary>
-    internal bool Load()
+    /// <summary>Reads the bits stored for an epoch. A page of which neither slot is whole makes all its regions dirty; the result says whether that happened.</summary>
+    internal bool Load(ulong epoch)
     {
         bool isWhole = true;
         for (int page = 0; page < _positions.Length; page++)
         {
             byte[] payload = new byte[ShadowPages.PayloadBytes];
-            if (!_pages.Load(page, payload, out _positions[page]))
+            if (!_pages.Load(page, payload, epoch, out _positions[page]))
             {
                 Array.Fill(payload, (byte)0xFF);
                 isWhole = false;
@@ -88,8 +88,8 @@ internal sealed class DirtyRegions
         return isWhole;
     }
 
-    /// <summary>Writes the pages that changed. Durable once the file is flushed.</summary>
-    internal void Store()
+    /// <summary>Writes the pages that changed, for an epoch that begins once the file is flushed and the superblock says so.</summary>
+    internal void Store(ulong epoch)
     {
         for (int page = 0; page < _positions.Length; page++)
         {
@@ -97,7 +97,7 @@ internal sealed class DirtyRegions
             int first = page * MetadataLayout.RegionsPerPage;
             for (int i = 0; i < MetadataLayout.RegionsPerPage && first + i < _base.Length; i++) if (IsDirty(first + i)) payload[i >> 3] |= (byte)(1 << (i & 7));
             if (_stored[page] is { } stored && payload.AsSpan().SequenceEqual(stored)) continue;
-            _positions[page] = _pages.Store(page, payload, _positions[page]);
+            _positions[page] = _pages.Store(page, payload, _positions[page], epoch);
             _stored[page] = payload;
         }
     }

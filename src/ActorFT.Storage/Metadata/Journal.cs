@@ -124,6 +124,16 @@ internal sealed class Journal
         LastRecord++;
     }
 
+    /// <summary>Writes the last record that was read once more: it counts once the file is flushed, whatever became of it when it was written first.</summary>
+    internal void WriteLastAgain()
+    {
+        if (!_last.IsEmpty) _file.Write(MetadataLayout.JournalOffset + _lastAt, _last.Span);
+        _last = default;
+    }
+
+    private ReadOnlyMemory<byte> _last;
+    private int _lastAt;
+
     /// <summary>
     /// Reads the epoch's records. The first that is not whole ends the journal: it was being written when power failed.
     /// </summary>
@@ -138,6 +148,7 @@ internal sealed class Journal
         while (Decode(area, position, epoch, number) is { } found)
         {
             records.Add(found.Record);
+            (_lastAt, _last) = (position, area.AsMemory(position, found.Length));
             position += found.Length;
             number++;
         }

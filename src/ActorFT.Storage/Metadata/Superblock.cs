@@ -40,7 +40,10 @@ internal sealed record Superblock
     internal required ulong CorruptBlocksFound { get; init; }
     internal required ulong BlocksRepaired { get; init; }
 
-    /// <summary>Writes both slots, durably.</summary>
+    /// <summary>
+    /// Writes both slots, durably, one after the other. A copy that is opened does so first: with an outdated twin a torn write of the next one's slot 0 would bring the outdated
+    /// opinion back, and what is read then may be only what the operating system has in memory.
+    /// </summary>
     internal void Write(IBlockFile file)
     {
         byte[] slot = Encode();
@@ -48,35 +51,6 @@ internal sealed record Superblock
         file.Flush();
         file.Write(MetadataLayout.SuperblockSlotStride, slot);
         file.Flush();
-    }
-
-    /// <summary>
-    /// Makes the two slots equal again after a write that was cut short. Must come before the next <see cref="Write"/>, which
-    /// overwrites slot 0 first: with an outdated twin a torn write there would bring the outdated opinion back.
-    /// </summary>
-    internal void MakeTwins(IBlockFile file)
-    {
-        byte[] slot = Encode();
-        for (int i = 1; i >= 0; i--)
-        {
-            if (HoldsThis(file, i, slot)) continue;
-            file.Write(i * MetadataLayout.SuperblockSlotStride, slot);
-            file.Flush();
-        }
-    }
-
-    private static bool HoldsThis(IBlockFile file, int index, byte[] slot)
-    {
-        byte[] found = new byte[slot.Length];
-        try
-        {
-            file.Read(index * MetadataLayout.SuperblockSlotStride, found);
-        }
-        catch (BlockIoException)
-        {
-            return false;
-        }
-        return found.AsSpan().SequenceEqual(slot);
     }
 
     internal byte[] Encode()

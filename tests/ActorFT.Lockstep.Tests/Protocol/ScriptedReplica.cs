@@ -25,6 +25,9 @@ internal sealed class ScriptedReplica
     }
 
     public Member Self { get; }
+
+    /// <summary>Whether the shell marks the disks as soon as it is told to.</summary>
+    public bool MarksDisks { get; set; } = true;
     public ulong Now { get; private set; } = 1_000 * Ms;
     public ReplicaStatus Status => _protocol.Status;
     public List<Effect> Effects { get; } = [];
@@ -37,7 +40,7 @@ internal sealed class ScriptedReplica
         foreach (Effect effect in _protocol.Step(happened))
         {
             Effects.Add(effect);
-            if (effect is PersistTerm persist) Step(new TermPersisted(Now, persist.Term));
+            if (effect is PersistTerm persist && MarksDisks) Step(new TermPersisted(Now, persist.Term));
             if (effect is TakeDigest digest) Step(new DigestComputed(Now, digest.Round, new Digest(digest.Round, 0), [new ComponentDigest("vcpu-0", new Digest(digest.Round, 1))]));
             if (effect is SetPace { Percent: 0 }) Step(new RoundsPaused(Now));
         }

@@ -8,6 +8,70 @@ public class CrashConsistencyTests
 {
     private const int Seeds = 2000;
 
+    /// <summary>A checkpoint that a process began and never ended was read by the next one, which wrote its own over the version before: the only durable one, when power failed then.</summary>
+    [Fact]
+    public void Copy_WhoseProcessEndsAndThenThePower_KeepsWhatFlushesCovered()
+    {
+        for (int seed = 1; seed <= 600; seed++)
+        {
+            var rig = new CrashRig(8 * seed + 1); // small ones
+            var random = new Random(~seed);
+            try
+            {
+                for (int life = 0; life < 4; life++)
+                {
+                    rig.Clock.CrashAtOperation = rig.Clock.Operations + 1 + random.Next(120);
+                    try
+                    {
+                        for (int step = random.Next(60); step >= 0; step--) rig.Step();
+                    }
+                    catch (SimulatedCrashException)
+                    {
+                        // Or between two operations.
+                    }
+
+                    rig.CrashAndRecover(random.Next(6), endsProcesses: true);
+                }
+            }
+            catch (Exception e)
+            {
+                throw new Xunit.Sdk.XunitException($"Seed {seed}: {e}");
+            }
+        }
+    }
+
+    /// <summary>A flush of the metadata fails, and what it was to make durable is shown by the operating system until power fails.</summary>
+    [Fact]
+    public void Copy_WhoseMetadataLosesWhatAFailedFlushWasToKeep_OpenedAgain_KeepsWhatFlushesCovered()
+    {
+        int failed = 0;
+        for (int seed = 1; seed <= 600; seed++)
+        {
+            var rig = new CrashRig(8 * seed + 3);
+            var random = new Random(~seed);
+            try
+            {
+                for (int life = 0; life < 4; life++)
+                {
+                    for (int step = random.Next(60); step >= 0; step--) rig.Step();
+                    for (int losses = random.Next(4); losses > 0; losses--)
+                    {
+                        rig.Metadata.LosesAtNextFlush = true;
+                        failed += rig.FailAndOpenAgain() ? 1 : 0;
+                    }
+
+                    rig.CrashAndRecover(0);
+                }
+            }
+            catch (Exception e)
+            {
+                throw new Xunit.Sdk.XunitException($"Seed {seed}: {e}");
+            }
+        }
+
+        Assert.True(failed > 200, $"{failed}");
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]

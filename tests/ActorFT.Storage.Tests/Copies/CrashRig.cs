@@ -125,13 +125,19 @@ internal sealed class CrashRig
     internal void CheckAll() => Read(0, _current.Length);
 
     /// <summary>Power fails now, if it has not; comes back; the copy is opened, crashing again on the way now and then. Checks every promise.</summary>
-    internal void CrashAndRecover(int crashesInRecovery)
+    /// <param name="crashesInRecovery">How often.</param>
+    /// <param name="endsProcesses">Whether now and then only the process ends: what was written and not flushed is read, and lost with the power later.</param>
+    internal void CrashAndRecover(int crashesInRecovery, bool endsProcesses = false)
     {
         while (true)
         {
             Clock.PowerOff();
-            Image.Crash(_random);
-            Metadata.Crash(_random);
+            if (!endsProcesses || _random.Next(2) == 0)
+            {
+                Image.Crash(_random);
+                Metadata.Crash(_random);
+            }
+
             Clock.Restart();
             if (crashesInRecovery-- > 0) Clock.CrashAtOperation = Clock.Operations + 1 + _random.Next(25);
             try
@@ -147,6 +153,47 @@ internal sealed class CrashRig
         }
         Clock.CrashAtOperation = long.MaxValue;
         Observe();
+    }
+
+    /// <summary>Goes on until the copy fails or has been flushed a few times; then it is opened again, as often as that fails. False: it did not fail.</summary>
+    internal bool FailAndOpenAgain()
+    {
+        bool hasFailed = false;
+        try
+        {
+            for (int step = 0; step < 30; step++) Step();
+        }
+        catch (BlockIoException)
+        {
+            hasFailed = true;
+        }
+
+        Image.LosesAtNextFlush = false;
+        while (hasFailed)
+        {
+            try
+            {
+                // Power fails at some moment of it, or it is opened.
+                Clock.CrashAtOperation = _random.Next(3) == 0 ? Clock.Operations + 1 + _random.Next(25) : long.MaxValue;
+                Metadata.LosesAtNextFlush = _random.Next(2) == 0;
+                Copy = DiskCopy.Open(Image, Metadata, Name, Geometry.CapacityBytes, Options);
+                break;
+            }
+            catch (BlockIoException)
+            {
+                // once more
+            }
+            catch (SimulatedCrashException)
+            {
+                break;
+            }
+        }
+
+        Clock.CrashAtOperation = long.MaxValue;
+        Metadata.LosesAtNextFlush = false;
+        if (!hasFailed || Clock.IsDown) CrashAndRecover(0);
+        else Observe();
+        return hasFailed;
     }
 
     private void Observe()

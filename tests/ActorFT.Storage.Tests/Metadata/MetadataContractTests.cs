@@ -54,7 +54,7 @@ public sealed class MetadataContractTests
         CrashBlockFile file = new("metadata", 2 * MetadataLayout.PageBytes, new CrashClock());
         byte[] payload = new byte[ShadowPages.PayloadBytes];
         payload[1] = 2;
-        new ShadowPages(file, 0, hashSeed: 1).Store(0, payload, new ShadowPosition(1, 1));
+        new ShadowPages(file, 0, hashSeed: 1).Store(0, payload, new ShadowPosition(1, 1), epoch: 2);
         return file.Content.ToArray();
     }
 }

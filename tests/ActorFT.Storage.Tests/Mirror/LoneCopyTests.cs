@@ -28,6 +28,7 @@ public class LoneCopyTests
         _host.End(CopyFaultKind.IoError);
         Assert.Equal([(1UL, BlockStatus.IoError)], _host.Ended); // both never flushed at one place: the other is not complete, and need not be asked
         _mirror.CopyOpened(true, "");
+        MirrorHostBase.Hear(_mirror, new ResultTold(0, PeerAnswer.Bad, new byte[] { 1, 0, 0, 0, 0, 0, 0, 0 })); // it has heard that this copy was out
         MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Current, ""));
         Assert.Single(_host.Ended);
     }
@@ -41,6 +42,7 @@ public class LoneCopyTests
         _host.End(CopyFaultKind.IoError);
         _mirror.Request(Flush(3)); // the copy is out of service
         _mirror.CopyOpened(true, "");
+        MirrorHostBase.Hear(_mirror, new ResultTold(0, PeerAnswer.Bad, new byte[] { 1, 0, 0, 0, 0, 0, 0, 0 })); // it has heard that this copy was out
         MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Current, ""));
         MirrorHostBase.Hear(_mirror, new ResultTold(3, PeerAnswer.Ok, default));
         Assert.Contains((3UL, BlockStatus.IoError), _host.Ended);
