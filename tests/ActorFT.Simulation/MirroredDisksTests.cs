@@ -62,6 +62,10 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(728UL)]  // a copy became current though it had met a bad block since that was decided
     [InlineData(838UL)]  // a read that its machine held back behind a write was answered for the other replica as of before the write
     [InlineData(1039UL)] // a follower that waited for a read that only its leader's copy could give won against it, went on with an error, and led another history
+    [InlineData(1496UL)] // what failed on the only copy, the other replica made later, behind the region that it had from the only copy: the two differed
+    [InlineData(1696UL)] // a server claimed to boot alone though a disk had failed while it was marked for that
+    [InlineData(1871UL)] // a server that the arbiter gave the lead made the other's complete disks from its own, which had come to lack something meanwhile
+    [InlineData(2525UL)] // a copy that was opened again wrote a checkpoint over the only durable one, and power failed: blocks with checksums of before
     public void SeedThatBrokeARuleOnce_HoldsAll(ulong seed)
     {
         SimulationResult result = Simulator.Run(SimOptions.OfDisks(seed), []);
@@ -76,10 +80,13 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(nameof(MirrorBug.ServedWithoutMark), 3)]
     [InlineData(nameof(MirrorBug.ForgetsWhatIsAwaited), 100)]
     [InlineData(nameof(MirrorBug.OneDiskSpeaksForAll), 6)]
-    [InlineData(nameof(MirrorBug.TakesWhatNobodyHas), 114)]
-    [InlineData(nameof(MirrorBug.CurrentWhateverCame), 59)]
+    [InlineData(nameof(MirrorBug.TakesWhatNobodyHas), 401)]
+    [InlineData(nameof(MirrorBug.CurrentWhateverCame), 99)]
     [InlineData(nameof(MirrorBug.DecidesByOldNews), 373)]
-    [InlineData(nameof(PlantedBug.TakeLeadWithoutDisks), 788)]
+    [InlineData(nameof(MirrorBug.ForgetsWhatItLacks), 1771)]
+    [InlineData(nameof(MirrorBug.TakesHeldReadsForEnded), 315)]
+    [InlineData(nameof(MirrorBug.CleansWithoutMeeting), 310)]
+    [InlineData(nameof(PlantedBug.TakeLeadWithoutDisks), 1063)]
     public void PlantedBug_IsFoundWithinAThousandSeedsAndReplaysExactly(string name, int first)
     {
         MirrorBug mirror = Enum.TryParse(name, out MirrorBug ofMirror) ? ofMirror : MirrorBug.None;

@@ -11,13 +11,16 @@ internal sealed class DeviceLies(CrashBlockFile image)
     private readonly HashSet<int> _rewritten = []; // and not flushed: a loss of power may bring the lie back
 
     /// <summary>Looks at sectors that were written; <paramref name="told"/> is what the device was told to write.</summary>
-    public void Wrote(long offsetBytes, ReadOnlySpan<byte> told)
+    /// <param name="offsetBytes">From where on.</param>
+    /// <param name="told">What the device was told to write.</param>
+    /// <param name="isRedone">By a recovery, which does not find a lost write, takes its flush for one that never ended, and puts back what was there before.</param>
+    public void Wrote(long offsetBytes, ReadOnlySpan<byte> told, bool isRedone)
     {
         for (int at = 0; at + ToyDisks.SectorBytes <= told.Length; at += ToyDisks.SectorBytes)
         {
             int sector = (int)((offsetBytes + at) / ToyDisks.SectorBytes);
             ReadOnlySpan<byte> made = Sector(sector);
-            if (!made.SequenceEqual(told.Slice(at, ToyDisks.SectorBytes))) Note(sector);
+            if (!made.SequenceEqual(told.Slice(at, ToyDisks.SectorBytes)) || isRedone && _lies.ContainsKey(sector)) Note(sector);
             else if (_lies.ContainsKey(sector)) _rewritten.Add(sector);
         }
     }
@@ -83,13 +86,13 @@ internal sealed class LieWatch(IBlockFile device, DeviceLies lies) : IBlockFile
     public void Write(long offsetBytes, ReadOnlySpan<byte> data)
     {
         device.Write(offsetBytes, data);
-        lies.Wrote(offsetBytes, data);
+        lies.Wrote(offsetBytes, data, IsRecovering);
     }
 
     public void ZeroRange(long offsetBytes, long lengthBytes)
     {
         device.ZeroRange(offsetBytes, lengthBytes);
-        lies.Wrote(offsetBytes, new byte[lengthBytes]);
+        lies.Wrote(offsetBytes, new byte[lengthBytes], IsRecovering);
     }
 
     public void BeginWriteBack(long offsetBytes, long lengthBytes) => device.BeginWriteBack(offsetBytes, lengthBytes);
