@@ -40,7 +40,19 @@ public sealed class HostActor : UntypedActor, IWithTimers
     /// <summary>Something happened: status is collected at once, so that nobody sees a fault before the state that goes with it for long.</summary>
     public sealed record StatusChanged : MachineProtocol.ILocalMessage;
 
+    /// <summary>What this node knows says otherwise than before how something stands (<see cref="NodeStanding"/>). Published on the system's event stream.</summary>
+    public sealed record StandingChanged : MachineProtocol.ILocalMessage
+    {
+        /// <summary>The only one that is needed.</summary>
+        public static readonly StandingChanged Instance = new();
+    }
+
+    /// <summary>Changes that follow each other faster are collected together: a component that flutters makes no flood of messages.</summary>
+    private static readonly TimeSpan s_leastInterval = TimeSpan.FromMilliseconds(50);
+
     private sealed record StatusDue : MachineProtocol.ILocalMessage;
+
+    private sealed record SilenceDue : MachineProtocol.ILocalMessage;
 
     private sealed record StatusCollected(MachineStatus[] Machines, TermStatus[] Terms) : MachineProtocol.ILocalMessage;
 
@@ -57,6 +69,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
     private readonly ForeignBuilds _foreign;
     private NodeStatus _own;
     private bool _isCollecting, _isDueAgain;
+    private ulong _collectedAtNs;
 
     /// <summary>Creates it.</summary>
     /// <param name="config">The node.</param>
@@ -114,7 +127,12 @@ public sealed class HostActor : UntypedActor, IWithTimers
     {
         switch (message)
         {
-            case StatusDue or StatusChanged: CollectStatus(); break;
+            case StatusDue: CollectStatus(); break;
+            case StatusChanged: CollectSoon(); break;
+            case SilenceDue:
+                Context.System.EventStream.Publish(StandingChanged.Instance);
+                CollectSoon();
+                break;
             case StatusCollected collected: Publish(collected); break;
             // Other nodes' messages may hold anything, nothing too.
             case NodeStatus { Node: not null, Role: not null, Links: not null, Machines: not null, Terms: not null } status: OnStatus(status); break;
@@ -151,21 +169,34 @@ public sealed class HostActor : UntypedActor, IWithTimers
 
     private void OnStatus(NodeStatus status)
     {
+        NoteStanding(_known.TryGetValue(status.Node, out (NodeStatus Status, ulong AtNs) before) && IsCurrent(before.AtNs) ? before.Status : null, status);
         _known[status.Node] = (status, MonotonicClock.NowNs);
         _foreign.Understand(Sender.Path.Address);
         // Told the moment that its silence counts, as the endpoint tells it: not half an interval later.
-        if (status.Role == "arbiter") Timers.StartSingleTimer("arbiter", new StatusChanged(), _config.ReportLifetime + TimeSpan.FromMilliseconds(1));
+        Timers.StartSingleTimer((nameof(SilenceDue), status.Node), new SilenceDue(), _config.ReportLifetime + TimeSpan.FromMilliseconds(1));
         if (status.Node != _config.PeerName) return;
         foreach (CommandProtocol.Command missing in _linkOrders.MissingOn(status)) _others[0].Tell(missing with { Server = _config.PeerName }, ActorRefs.NoSender);
     }
 
     private PairView View => new(_own, [.. _known.Values.Select(known => (known.Status, (long)((MonotonicClock.NowNs - known.AtNs) / 1_000_000)))]);
 
+    private void NoteStanding(NodeStatus? before, NodeStatus now)
+    {
+        if (before is null || NodeStanding.Differs(before, now)) Context.System.EventStream.Publish(StandingChanged.Instance);
+    }
+
+    private void CollectSoon()
+    {
+        TimeSpan since = TimeSpan.FromTicks((long)(MonotonicClock.NowNs - _collectedAtNs) / 100);
+        if (_isCollecting || since >= s_leastInterval) CollectStatus();
+        else if (!Timers.IsTimerActive(nameof(StatusChanged))) Timers.StartSingleTimer(nameof(StatusChanged), new StatusDue(), s_leastInterval - since);
+    }
+
     private void CollectStatus()
     {
         _isDueAgain = _isCollecting; // what happened meanwhile may not be in what is collected
         if (_isCollecting) return;
-        _isCollecting = true;
+        (_isCollecting, _collectedAtNs) = (true, MonotonicClock.NowNs);
         TimeSpan limit = TimeSpan.FromSeconds(2);
         Task<MachineStatus>[] machines = [.. _machines.Values.Select(machine => machine.Ask<MachineStatus>(MachineProtocol.GetStatus.Instance, limit))];
         Task<TermStatus[]> terms = _arbiter is null ? Task.FromResult(Array.Empty<TermStatus>()) : _arbiter.Ask<TermStatus[]>(new ArbiterActor.GetTerms(), limit);
@@ -199,6 +230,7 @@ public sealed class HostActor : UntypedActor, IWithTimers
         bool arbiterReachable = _config.IsArbiter || _known.Values.Any(known => known.Status.Role == "arbiter" && IsCurrent(known.AtNs));
         NoteArbiter(arbiterReachable);
         (ComponentState state, string reason) = Judge(collected, links, arbiterReachable);
+        NodeStatus before = _own;
         _own = new NodeStatus
         {
             Node = _config.Name,
@@ -214,8 +246,9 @@ public sealed class HostActor : UntypedActor, IWithTimers
             Machines = collected.Machines,
             Terms = collected.Terms,
         };
+        NoteStanding(before, _own);
         foreach (ActorSelection other in _others) other.Tell(_own, Self);
-        if (_isDueAgain) CollectStatus();
+        if (_isDueAgain) CollectSoon();
     }
 
     private bool? _toldArbiter;

@@ -118,6 +118,19 @@ public sealed partial class LockstepCoordinatorActor
         }
     }
 
+    private (ReplicaRoleName, ulong, bool, bool, bool, bool, MachinePower?) _standing;
+
+    // What is told in words: other nodes and whoever watches see a change of it now, not at the status' next turn.
+    private void NoteStanding()
+    {
+        ReplicaStatus status = _protocol.Status;
+        (ReplicaRoleName, ulong, bool, bool, bool, bool, MachinePower?) now =
+            (status.Role, status.Configuration?.Term ?? 0, status.IsDuplex, _disks.AreMirrored, status.IsHeldUp, _protocol.IsPeerLeftOut, _machine?.Power);
+        if (now == _standing) return;
+        _standing = now;
+        Context.Parent.Tell(MachineProtocol.StandingChanged.Instance, Self);
+    }
+
     private double Percentile(double part) => _holdMs.Count == 0 ? 0 : _holdMs[(int)((_holdMs.Count - 1) * part)];
 
     private (ComponentState, string) Judge(ReplicaStatus status)

@@ -175,6 +175,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         _options.Link.FlushLog();
         NoteProtection();
         NoteWaiting();
+        NoteStanding();
         ContinueStream();
         ScrubMemory();
         TryRun();

@@ -123,6 +123,7 @@ public sealed class MachineActor : UntypedActor
             case MachineProtocol.PeerUnreachable: _coordinator.Forward(message); break;
             case ConsoleActor.Watch or ConsoleActor.Unwatch or ConsoleActor.Typed: _parts.Console.Forward(message); break;
             case LeaveCompleted: Context.Parent.Tell(message); break;
+            case MachineProtocol.StandingChanged: Context.Parent.Tell(new HostActor.StatusChanged()); break;
             case Terminated terminated: OnStopped(terminated.ActorRef.Path.Name); break;
             default: Unhandled(message); break;
         }

@@ -94,4 +94,11 @@ public static class MachineProtocol
         /// <summary>The only one.</summary>
         public static readonly GetStatus Instance = new();
     }
+
+    /// <summary>A component stands otherwise than it did: its status is worth collecting now. Told to the parent.</summary>
+    public sealed class StandingChanged : ILocalMessage
+    {
+        /// <summary>The only one.</summary>
+        public static readonly StandingChanged Instance = new();
+    }
 }

@@ -163,8 +163,20 @@ public sealed class NicActor : UntypedActor, IWithTimers
         TellFaults();
     }
 
+    private (ComponentState, string, bool) _standing;
+
+    private void NoteStanding()
+    {
+        (ComponentState state, string reason) = Judge(_port.BackEnd.State, _port.View.Route);
+        (ComponentState, string, bool) now = (state, reason, _port.BackEnd.IsOpen);
+        if (now == _standing) return;
+        _standing = now;
+        Context.Parent.Tell(MachineProtocol.StandingChanged.Instance, Self);
+    }
+
     private void TellFaults()
     {
+        NoteStanding();
         (NicRole role, NicRoute route, bool isGood) = _port.View;
         NicLinkState link = _port.BackEnd.State;
         if (link.Condition == NicCondition.Failed && !Timers.IsTimerActive(nameof(ReopenDue))) Timers.StartSingleTimer(nameof(ReopenDue), new ReopenDue(), s_reopenInterval);

@@ -31,7 +31,7 @@ internal static class FtRoutes
             .Produces<string>(200, "text/event-stream").Produces<Refusal>(503).WithTags("ft").WithSummary("New entries as server-sent events named \"fault\".");
         routes.MapGet("/ft/status/stream", (Delegate)(Task (HttpContext context) => StreamStatusAsync(context, gateway, statuses, streams, feed)))
             .Produces<string>(200, "text/event-stream").Produces<Refusal>(503).WithTags("ft")
-            .WithSummary("The pair's status twice a second, and right after each fault, as server-sent events named \"status\", and new entries named \"fault\".");
+            .WithSummary("The pair's status twice a second, and right after each fault and whenever something stands otherwise, as server-sent events named \"status\", and new entries named \"fault\".");
     }
 
     private static async Task<IResult> MachineAsync(string name, NodeGateway gateway)
@@ -67,22 +67,25 @@ internal static class FtRoutes
     private static Task StreamStatusAsync(HttpContext context, NodeGateway gateway, Rendering<PairStatus> statuses, StreamHost streams, IActorRef feed) => streams.RunAsync(context, async (relay, reader, end) =>
     {
         EventStream events = new(context, end);
-        feed.Tell(new EventFeedActor.Watch(relay), ActorRefs.NoSender); // as above
+        feed.Tell(new EventFeedActor.Watch(relay, WithStandings: true), ActorRefs.NoSender); // as above
         await events.BeginAsync().ConfigureAwait(false);
-        long nextAt = Environment.TickCount64;
+        long nextAt = Environment.TickCount64, changedAt = long.MinValue / 2;
         while (true)
         {
-            long waitMs = nextAt - Environment.TickCount64;
-            if (waitMs <= 0)
+            long now = Environment.TickCount64;
+            if (now >= nextAt)
             {
                 await events.SendAsync("status", statuses.Of(await gateway.GetStatusAsync().ConfigureAwait(false))).ConfigureAwait(false);
-                nextAt = Environment.TickCount64 + (long)s_statusInterval.TotalMilliseconds;
+                nextAt = now + (long)s_statusInterval.TotalMilliseconds;
+                if (now < changedAt + NodeGateway.RefreshMs) nextAt = changedAt + NodeGateway.RefreshMs; // the view may be from before the change
                 continue;
             }
 
-            if (await StreamHost.NextAsync(reader, TimeSpan.FromMilliseconds(waitMs), end).ConfigureAwait(false) is not FaultProtocol.Entry entry) continue;
-            await events.SendAsync("fault", entry).ConfigureAwait(false);
-            nextAt = Math.Min(nextAt, Environment.TickCount64 + NodeGateway.RefreshMs); // the state that goes with it: a view asked for after it
+            object? message = await StreamHost.NextAsync(reader, TimeSpan.FromMilliseconds(nextAt - now), end).ConfigureAwait(false);
+            if (message is null) continue;
+            if (message is FaultProtocol.Entry entry) await events.SendAsync("fault", entry).ConfigureAwait(false);
+            changedAt = Environment.TickCount64;
+            nextAt = Math.Min(nextAt, changedAt + NodeGateway.RefreshMs); // the state that goes with it: a view asked for after it
         }
     });
 }

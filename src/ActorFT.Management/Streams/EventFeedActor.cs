@@ -1,3 +1,4 @@
+using ActorFT.Cluster.Host;
 using ActorFT.Cluster.Messages;
 using Akka.Actor;
 
@@ -5,7 +6,8 @@ namespace ActorFT.Management.Streams;
 
 /// <summary>
 /// New faults of all nodes, for the streams that watch: this node's as they happen, the others' by asking once a second while
-/// anybody watches. Each word on an entry is told once. Whoever makes it has this node's fault manager tell it.
+/// anybody watches. Each word on an entry is told once. Whoever makes it has this node's fault manager tell it. Who watches the status, too, hears that
+/// something stands otherwise (<see cref="HostActor.StandingChanged"/>).
 /// </summary>
 internal sealed class EventFeedActor : UntypedActor, IWithTimers
 {
@@ -14,12 +16,12 @@ internal sealed class EventFeedActor : UntypedActor, IWithTimers
     private const int AskedEntries = 20, RememberedIds = 1_000;
 
     /// <summary>Watch from now on.</summary>
-    public sealed record Watch(IActorRef Watcher) : INoSerializationVerificationNeeded;
+    public sealed record Watch(IActorRef Watcher, bool WithStandings = false) : INoSerializationVerificationNeeded;
 
     private sealed record AskOthers : INoSerializationVerificationNeeded;
 
     private readonly NodeGateway _gateway;
-    private readonly HashSet<IActorRef> _watchers = [];
+    private readonly HashSet<IActorRef> _watchers = [], _ofStandings = [];
     private readonly HashSet<string> _told = [];
     private readonly Queue<string> _toldInOrder = new();
     private readonly HashSet<string> _heard = [];
@@ -30,7 +32,11 @@ internal sealed class EventFeedActor : UntypedActor, IWithTimers
 
     public static Props Props(NodeGateway gateway) => Akka.Actor.Props.Create(() => new EventFeedActor(gateway));
 
-    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(AskOthers), new AskOthers(), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+    protected override void PreStart()
+    {
+        Timers.StartPeriodicTimer(nameof(AskOthers), new AskOthers(), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        Context.System.EventStream.Subscribe(Self, typeof(HostActor.StandingChanged));
+    }
 
     protected override void OnReceive(object message)
     {
@@ -38,6 +44,9 @@ internal sealed class EventFeedActor : UntypedActor, IWithTimers
         {
             case FaultProtocol.Entry entry: Publish(entry); break;
             case FaultProtocol.History history: OnHistory(history); break;
+            case HostActor.StandingChanged:
+                foreach (IActorRef watcher in _ofStandings) watcher.Tell(message);
+                break;
             case AskOthers when _watchers.Count != 0:
                 foreach (ActorSelection other in _gateway.OtherFaultManagers) other.Tell(new FaultProtocol.GetHistory(AskedEntries), Self);
                 break;
@@ -45,8 +54,12 @@ internal sealed class EventFeedActor : UntypedActor, IWithTimers
             case Watch watch:
                 if (_watchers.Count == 0) _heard.Clear(); // what happened while nobody watched is history
                 if (_watchers.Add(watch.Watcher)) Context.Watch(watch.Watcher);
+                if (watch.WithStandings) _ofStandings.Add(watch.Watcher);
                 break;
-            case Terminated terminated: _watchers.Remove(terminated.ActorRef); break;
+            case Terminated terminated:
+                _watchers.Remove(terminated.ActorRef);
+                _ofStandings.Remove(terminated.ActorRef);
+                break;
             default: Unhandled(message); break;
         }
     }

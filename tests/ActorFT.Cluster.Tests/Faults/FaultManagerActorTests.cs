@@ -76,6 +76,20 @@ public sealed class FaultManagerActorTests : ActorSpec
     }
 
     [Fact]
+    public void A_fault_that_is_not_held_against_its_component_is_told_whole_all_the_same()
+    {
+        // A disk that lies twice within one episode (MirrorReports).
+        FaultProtocol.Report lie = new("disk-bad-blocks", FaultSeverity.Warning, "m", "disk-data", "Scrub found 1 bad block(s) in region 5.");
+        FaultProtocol.Report repaired = new("disk-repaired", FaultSeverity.Info, "m", "disk-data", "1 bad block(s) of region 5 were replaced.");
+        IActorRef manager = Start();
+        foreach (FaultProtocol.Report report in new[] { lie, repaired, lie with { IsOwn = false }, repaired }) manager.Tell(report);
+        FaultProtocol.Entry[] lies = [.. History(manager).Where(entry => entry.Report.Kind == lie.Kind)];
+        Assert.Equal(2, lies.Length);
+        Assert.All(lies, entry => Assert.StartsWith("over after ", entry.Outcome, StringComparison.Ordinal));
+        Assert.All(lies, entry => Assert.NotEmpty(entry.Diagnosis));
+    }
+
+    [Fact]
     public void The_history_survives_a_restart_with_its_outcomes_numbers_go_on_and_what_was_open_is_said_to_be_unknown()
     {
         IActorRef manager = Start();

@@ -33,15 +33,27 @@ public sealed partial class DiskActor
         ((IMirrorHost)this).OnChanged();
     }
 
+    private ComponentState State => (_mirror.Use, _life.IsIsolated) switch
+    {
+        (CopyUse.Current, _) => _mirror.Resync is null ? ComponentState.Good : ComponentState.Degraded,
+        (CopyUse.Rebuilding, _) => ComponentState.Rebuilding,
+        (_, true) => ComponentState.Isolated,
+        _ => ComponentState.Failed,
+    };
+
+    private (ComponentState, bool, string) _standing;
+
+    private void NoteStanding()
+    {
+        (ComponentState, bool, string) now = (State, _mirror.IsServedByPeer, _mirror.Reason);
+        if (now == _standing) return;
+        _standing = now;
+        Context.Parent.Tell(MachineProtocol.StandingChanged.Instance, Self);
+    }
+
     private DiskStatus BuildStatus()
     {
-        ComponentState state = (_mirror.Use, _life.IsIsolated) switch
-        {
-            (CopyUse.Current, _) => _mirror.Resync is null ? ComponentState.Good : ComponentState.Degraded,
-            (CopyUse.Rebuilding, _) => ComponentState.Rebuilding,
-            (_, true) => ComponentState.Isolated,
-            _ => ComponentState.Failed,
-        };
+        ComponentState state = State;
         string reason = state == ComponentState.Degraded ? "bad blocks are being replaced from the other server's copy" : _mirror.Reason;
         if (_lastState != (state, reason)) (_lastState, _sinceMs) = ((state, reason), DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
         MirrorCounts counts = _mirror.Counts;

@@ -83,39 +83,10 @@ public sealed partial class DiskActor : IMirrorHost
         _coordinator.Tell(new DiskProtocol.Changed(_options.Index, _mirror.UseAlone, _mirror.Reason, _mirror.PeerUse, Progress), _self);
     }
 
-    void IMirrorHost.Tell(MirrorNote note, string sentence)
-    {
-        (string kind, FaultSeverity severity) = note switch
-        {
-            MirrorNote.ServedByPeer => ("disk-served-by-peer", FaultSeverity.Warning),
-            MirrorNote.ResyncBegan => ("disk-resync", FaultSeverity.Info),
-            MirrorNote.ResyncEnded => ("disk-mirrored", FaultSeverity.Info),
-            MirrorNote.BadBlocks => ("disk-bad-blocks", FaultSeverity.Warning),
-            MirrorNote.Repaired => ("disk-repaired", FaultSeverity.Info),
-            MirrorNote.DataLost => ("disk-data-lost", FaultSeverity.Critical),
-            MirrorNote.Differ => ("disk-differs", FaultSeverity.Error),
-            _ => ("disk-scrubbed", FaultSeverity.Info),
-        };
-        if (note == MirrorNote.BadBlocks && IsOfTheSameEpisode()) severity = FaultSeverity.Info; // one fault counts once
-        Report(kind, severity, sentence);
-    }
+    void IMirrorHost.Tell(MirrorNote note, string sentence) => _options.Faults.Tell(_reports.Of(note, InWords(sentence), NowMs), _self);
 
-    // Bad blocks that are found one after the other are one fault of the device.
-    private const long EpisodeMs = 30_000;
+    private void Report(string kind, FaultSeverity severity, string sentence, string action = "") =>
+        _options.Faults.Tell(new FaultProtocol.Report(kind, severity, _options.Settings.Name.Machine, NamePrefix + _options.Settings.Name.Disk, InWords(sentence), action), _self);
 
-    private long _badBlocksAtMs = long.MinValue / 2;
-
-    private bool IsOfTheSameEpisode()
-    {
-        bool isSame = NowMs - _badBlocksAtMs < EpisodeMs;
-        _badBlocksAtMs = NowMs;
-        return isSame;
-    }
-
-    private void Report(string kind, FaultSeverity severity, string sentence, string action = "")
-    {
-        string clears = kind == "disk-mirrored" ? "disk-failed" : "";
-        _options.Faults.Tell(new FaultProtocol.Report(kind, severity, _options.Settings.Name.Machine, NamePrefix + _options.Settings.Name.Disk,
-            $"Disk {_options.Settings.Name} on {_options.Server}: {sentence.TrimEnd('.')}.", action, null, clears), _self);
-    }
+    private string InWords(string sentence) => $"Disk {_options.Settings.Name} on {_options.Server}: {sentence.TrimEnd('.')}.";
 }

@@ -26,6 +26,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private readonly CopyLife _life;
     private readonly MirrorOutbox _outbox;
     private readonly MirrorReassembly _incoming = new();
+    private readonly MirrorReports _reports;
     private readonly List<InjectedFault> _injected = [];
     private readonly Queue<FaultInjectingBlockFile> _faultFiles = new(); // of copies given up too: a stall holds them until it is cleared
     private OpenedCopy? _opened;
@@ -48,6 +49,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     {
         (_options, _coordinator) = (options, coordinator);
         _self = Self;
+        _reports = new MirrorReports(options.Settings.Name.Machine, NamePrefix + options.Settings.Name.Disk);
         IActorRef self = _self;
         _outbox = new MirrorOutbox(link.Link, link.Channel, link.Incarnation, options.Index, () => self.Tell(DiskProtocol.MirrorRoom.Instance, ActorRefs.NoSender));
         _mirror = new DiskMirror(options.Settings.Name, options.Geometry, options.Mirror, this);
@@ -85,6 +87,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
             case MachineProtocol.Tick:
                 _mirror.Tick(NowMs);
                 TellProgress();
+                NoteStanding();
                 break;
             case DiskProtocol.MirrorBytes bytes: _mirror.Received(bytes.Bytes); break;
             case DiskProtocol.MirrorFrame frame:
