@@ -212,7 +212,8 @@ public sealed partial class LockstepCoordinatorActor
                 return new(true, $"{_options.Identity.PeerServer} may take part in machine {machine} again.");
             case CommandProtocol.Verbs.Leave:
                 Feed(new LeaveRequested(Now));
-                return new(true, $"{server} leaves machine {machine}.");
+                return status is { Role: ReplicaRoleName.Leading, IsDuplex: false } ? new(false, $"{server} cannot leave: it runs the only copy of machine {machine}.")
+                    : new(true, $"{server} leaves machine {machine}.");
             case CommandProtocol.Verbs.Return:
                 Feed(new AvailabilityChanged(Now, true));
                 return new(true, $"{server} takes part in machine {machine} again.");

@@ -3,22 +3,24 @@ using System.Diagnostics;
 namespace ActorFT.EndToEnd.Operate;
 
 /// <summary>
-/// One place where a pair tells how it stands, looked at again and again. What counts is when a look was begun: whoever looks from then on is told. No look
-/// waits for the one before: what a place does not know yet may take it a while to say.
+/// One place where a pair tells how it stands, looked at again and again. It tells something from when the first answer that says so is in hand, if whoever looks later is
+/// told it, too. No look waits for the one before: what a place does not know yet may take it a while to say. What is only seen (a page) is looked at by one at a time, and
+/// shows what it does at that moment.
 /// </summary>
 /// <param name="name">Its name.</param>
 /// <param name="tells">Looks; any thread.</param>
-internal sealed class Surface(string name, Func<bool> tells)
+/// <param name="turn">Held while it is looked at; null: it takes any number of looks.</param>
+internal sealed class Surface(string name, Func<bool> tells, object? turn = null)
 {
     private const int MostAtATime = 20;
 
-    private readonly SortedDictionary<long, bool> _looks = []; // by the moment of looking
+    private readonly SortedDictionary<long, (bool IsTold, long EndedAt)> _looks = []; // by the moment of looking
     private Exception? _failure;
     private int _open;
 
     public string Name => name;
 
-    /// <summary>Since when whoever looks is told (a timestamp of <see cref="Stopwatch"/>); null: not now.</summary>
+    /// <summary>Since when it tells it (a timestamp of <see cref="Stopwatch"/>); null: it does not.</summary>
     public long? ToldSince
     {
         get
@@ -26,7 +28,7 @@ internal sealed class Surface(string name, Func<bool> tells)
             lock (_looks)
             {
                 if (_failure is not null) throw new InvalidOperationException($"The look at {name} failed.", _failure);
-                return _looks.Reverse().TakeWhile(look => look.Value).Select(look => (long?)look.Key).LastOrDefault();
+                return _looks.Values.Reverse().TakeWhile(look => look.IsTold).Min(look => (long?)look.EndedAt);
             }
         }
     }
@@ -34,23 +36,28 @@ internal sealed class Surface(string name, Func<bool> tells)
     /// <summary>Begins a look, on a thread of its own.</summary>
     public void Look()
     {
-        if (Volatile.Read(ref _open) >= MostAtATime) return;
+        if (Volatile.Read(ref _open) >= (turn is null ? MostAtATime : 1)) return;
         Interlocked.Increment(ref _open);
         new Thread(() =>
         {
-            long at = Stopwatch.GetTimestamp();
-            try
-            {
-                bool isTold = tells();
-                lock (_looks) _looks[at] = isTold;
-            }
-            catch (Exception e)
-            {
-                lock (_looks) _failure ??= e;
-            }
-
+            if (turn is null) LookNow();
+            else lock (turn) LookNow();
             Interlocked.Decrement(ref _open);
         }) { IsBackground = true }.Start();
+    }
+
+    private void LookNow()
+    {
+        long at = Stopwatch.GetTimestamp();
+        try
+        {
+            bool isTold = tells();
+            lock (_looks) _looks[at] = (isTold, Stopwatch.GetTimestamp());
+        }
+        catch (Exception e)
+        {
+            lock (_looks) _failure ??= e;
+        }
     }
 }
 

@@ -21,17 +21,16 @@ internal static partial class DiskFaults
     [GeneratedRegex(@"actorft-guest: stable (\d+)\r?\n")]
     private static partial Regex Stable();
 
+    private static (string Word, string Does)[] Kinds =>
+    [
+        ("eio", "answers with errors"), ("stall", "stalls"), ("nospace", "is full"), ("vanish", "vanishes"), ("flip", "flips a bit"), ("torn", "tears a write"), ("lost", "loses a write"),
+    ];
+
+    private static FaultCase Make(string name, string kind, Func<string, string> on) => (kind is "flip" or "torn" or "lost" ? WritesWrongly(name, kind, on) : Fails(name, kind, on)) with { Injects = "disk " + kind };
+
     public static FaultCase[] All { get; } =
     [
-        Fails("the leader's disk copy answers with errors", "eio", leader => leader),
-        Fails("the follower's disk copy answers with errors", "eio", Other),
-        Fails("the leader's disk copy stalls", "stall", leader => leader),
-        Fails("the follower's disk copy stalls", "stall", Other),
-        Fails("the follower's disk copy is full", "nospace", Other),
-        Fails("the leader's disk copy vanishes", "vanish", leader => leader),
-        WritesWrongly("the leader's disk copy flips a bit", "flip", leader => leader),
-        WritesWrongly("the follower's disk copy tears a write", "torn", Other),
-        WritesWrongly("the follower's disk copy loses a write", "lost", Other),
+        .. Kinds.SelectMany(kind => (FaultCase[])[Make($"the leader's disk copy {kind.Does}", kind.Word, leader => leader), Make($"the follower's disk copy {kind.Does}", kind.Word, Other)]),
         IsIsolated("the leader's disk copy is isolated", leader => leader),
         IsIsolated("the follower's disk copy is isolated", Other),
     ];
@@ -46,7 +45,7 @@ internal static partial class DiskFaults
             pair.Run("disk", "repair", "data", "--server", on(leader));
         })
         {
-            Event = "disk-failed", Problem = leader => $"Disk data of guest on {on(leader)}: Failed", Metric = leader => State(on(leader), 2), Tile = leader => (on(leader), "disk data", "Failed"),
+            Event = "disk-failed", Also = ["disk-served-by-peer"], Problem = leader => $"Disk data of guest on {on(leader)}: Failed", Metric = leader => State(on(leader), 2), Tile = leader => (on(leader), "disk data", "Failed"),
         };
 
     // Nobody notices before the block is read: a scrub does that, and replaces it from the other copy.

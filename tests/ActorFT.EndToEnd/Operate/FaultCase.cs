@@ -9,8 +9,23 @@ internal sealed record FaultCase(string Name, Action<OperatedPair, string> Strik
     /// <summary>Kind of the event that must be in the history.</summary>
     public required string Event { get; init; }
 
+    /// <summary>Who must have told it; gets the leader. Null: whoever did.</summary>
+    public Func<string, string>? EventBy { get; init; }
+
+    /// <summary>Kinds of what it leads to, which must be in the history too once the pair is whole.</summary>
+    public string[] Also { get; init; } = [];
+
     /// <summary>Whether that event has an outcome after the repair.</summary>
     public bool EventEnds { get; init; } = true;
+
+    /// <summary>
+    /// Those of "problem", "event", "metric" and "tile" that are about what the fault led to, and so end in the repair's last step, with the pair whole: a NIC that is good again
+    /// is not used before it has been so for a while, a replica that is let back is made equal first. The others end together in an earlier step.
+    /// </summary>
+    public string[] EndsLast { get; init; } = [];
+
+    /// <summary>What is injected, of <see cref="FaultTable.Injectable"/>; empty when the fault is made in another way.</summary>
+    public string Injects { get; init; } = "";
 
     /// <summary>The problem's sentence in status has this word, besides the pair being degraded; gets the leader.</summary>
     public required Func<string, string> Problem { get; init; }

@@ -61,6 +61,9 @@ public sealed class StartTests
         Done(pair.Operate(leader, "server", "leave", other)); // the follower goes
         Wait.Until(() => pair.CountOf(leader, "exposed") > exposed, () => $"{leader} to go on alone; {pair.Describe()}", BoundSeconds);
         counter.WaitUntilItRises(leader);
+        (int refused, string why) = pair.Operate(leader, "server", "leave", leader); // nobody would be left
+        Assert.True(refused == 2 && why.Contains($"{leader} cannot leave: it runs the only copy of machine guest.", StringComparison.Ordinal), $"{refused}: {why}");
+        WaitFor(pair, leader, "[request-refused]", "the only copy");
         before = pair.ProtectedCounts;
         Done(pair.Operate(leader, "server", "return", other));
         pair.WaitUntilProtectedBy(leader, before);

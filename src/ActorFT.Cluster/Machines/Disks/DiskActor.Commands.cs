@@ -19,6 +19,9 @@ public sealed partial class DiskActor
         ("vanish", InjectedFaultKind.Vanish, FaultOperations.All),
     ];
 
+    /// <summary>What can be injected into a disk (kind=…).</summary>
+    public static IReadOnlyList<string> FaultWords { get; } = [.. s_faults.Select(fault => fault.Word)];
+
     private long _sinceMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), _toldProgressMs;
     private (ComponentState, string) _lastState;
 
@@ -104,7 +107,7 @@ public sealed partial class DiskActor
 
         string kindWord = values.GetValueOrDefault("kind", "");
         int index = Array.FindIndex(s_faults, fault => fault.Word == kindWord);
-        if (index < 0) return new(false, $"A disk's fault is kind={string.Join(", ", s_faults.Select(fault => fault.Word))}; \"{kindWord}\" is none.");
+        if (index < 0) return new(false, $"A disk's fault is kind={string.Join(", ", FaultWords)}; \"{kindWord}\" is none.");
         FaultOperations? operations = values.GetValueOrDefault("op", "") switch
         {
             "" => s_faults[index].Operations,

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using System.Text.Json;
 using ActorFT.Cluster.Configuration;
+using ActorFT.Cluster.Machines.Disks;
 using ActorFT.Cluster.Messages;
 using ActorFT.Management;
 using ActorFT.Management.Ft;
@@ -102,7 +103,7 @@ internal static class ActionCommands
     {
         Command fault = new("fault", "Lists faults with diagnosis, action and outcome; tests the alerts; injects and clears faults for drills.\n\nExamples:\n  actorft fault list\n  actorft fault test-alert\n  actorft fault inject memory --server server-b");
         fault.Subcommands.Add(StatusCommands.Events("list"));
-        fault.Subcommands.Add(OnComponent("inject", CommandProtocol.Verbs.Inject, "Injects a fault into a component, where actorft.fault-injection is on: memory (a flipped bit), vcpu-N (kind=fail, kind=stall), nic-NAME, link-NAME, disk-NAME.",
+        fault.Subcommands.Add(OnComponent("inject", CommandProtocol.Verbs.Inject, $"Injects a fault into a component, where actorft.fault-injection is on: memory (a flipped bit), vcpu-N (kind=fail, kind=stall), nic-NAME, link-NAME, disk-NAME (kind={string.Join(", kind=", DiskActor.FaultWords)}).",
             "actorft fault inject memory --server server-b\n  actorft fault inject vcpu-0 --set kind=stall --server server-a"));
         fault.Subcommands.Add(OnComponent("clear", CommandProtocol.Verbs.Clear, "Takes an injected fault away.", "actorft fault clear nic-lan --server server-b"));
         fault.Subcommands.Add(OperateCommand.Create("test-alert", """
