@@ -14,7 +14,7 @@ namespace ActorFT.PairBench;
 internal sealed class DiskBench
 {
     private static readonly string[] s_loads = ["randread", "randwrite", "fsync", "seqread", "seqwrite"];
-    private static readonly string[] s_kinds = ["simplex", "duplex", "rebuild", "qemu"];
+    private static readonly string[] s_kinds = ["simplex", "duplex", "mirrored", "rebuild", "qemu"];
     private const string ThrottledRate = "8 MiB";
 
     // Both servers' processes together, when the guest has booted and waits.
@@ -28,7 +28,7 @@ internal sealed class DiskBench
     private readonly Action<string> _say;
     private readonly string _initrd = Environment.GetEnvironmentVariable("ACTORFT_BENCH_INITRD") ?? throw new InvalidOperationException("ACTORFT_BENCH_INITRD is not set; scripts/bench disk sets it.");
     private int _runs = 3, _seconds = 3, _megabytes = 128;
-    private string[] _only = [.. s_kinds, "resync"];
+    private string[] _only = ["duplex", "rebuild", "resync", "qemu"];
 
     private DiskBench(Action<string> say) => _say = say;
 
@@ -51,10 +51,10 @@ internal sealed class DiskBench
 
         try
         {
+            if (bench.Wants("duplex")) bench.MeasurePair();
+            if (bench.Wants("rebuild")) bench.MeasureRebuild();
             for (int run = 1; run <= bench._runs; run++)
             {
-                say($"run {run} of {bench._runs}");
-                if (bench.Wants("simplex") || bench.Wants("duplex") || bench.Wants("rebuild")) bench.MeasurePair();
                 if (bench.Wants("resync")) bench.MeasureResync();
                 if (bench.Wants("qemu")) bench.MeasureQemu();
             }
@@ -82,37 +82,70 @@ internal sealed class DiskBench
         return pair;
     }
 
+    // One boot; duplex and simplex in turn, so that what the host does besides, and what .NET has compiled, is the same for both.
     private void MeasurePair()
     {
-        using Pair pair = NewPair(Does, $"resync-rate = {ThrottledRate}").MakeDisk($"{_megabytes}M");
-        FillWithNoise(pair.ImagePath(Pair.ServerA));
-        Shell(pair.Folder, $"$ACTORFT disk create --config {Pair.ServerA}.conf --force");
-        pair.StartAll();
-        string leader = pair.WaitUntilProtected();
+        using Pair pair = BootWithLoads("resync-rate = 0");
+        string leader = pair.WaitUntilProtected(), follower = Pair.Other(leader);
         ConsoleTail console = new(pair.ConsolePath(leader));
-        // Two hosts of one core each: in duplex both servers' work would else share what simplex has to itself.
-        BenchPair.PutOnCore(pair.ProcessId(leader), 0);
-        BenchPair.PutOnCore(pair.ProcessId(Pair.Other(leader)), 1);
-        Func<double> cores = () => pair.ProcessorSeconds(Pair.ServerA) + pair.ProcessorSeconds(Pair.ServerB);
+        Func<double> cores = OnCores(pair, leader, follower);
         SkipSweep(console); // .NET compiles meanwhile what is used much
         SkipSweep(console);
-        if (Wants("duplex")) TakeSweep("duplex", console, cores);
-        if (Wants("rebuild"))
+        for (int run = 1; run <= _runs; run++)
         {
-            // A copy that lacks what the loads wrote everywhere is rebuilt at the rate that an operator set.
-            string follower = Pair.Other(leader);
-            int mirrored = pair.CountOf(follower, "disk-mirrored");
+            _say($"run {run} of {_runs}");
+            TakeSweep("duplex", console, cores);
+            pair.Kill(follower);
+            TakeSweep("simplex", console, cores);
+            if (run == _runs) return;
+            (int, int) protectedBefore = pair.ProtectedCounts;
+            int mirroredBefore = pair.CountOf(follower, "disk-mirrored");
+            pair.Start(follower);
+            pair.WaitUntilProtectedBy(leader, protectedBefore);
+            Wait.Until(() => pair.CountOf(follower, "disk-mirrored") > mirroredBefore, () => $"both copies to be equal again; {pair.Describe()}", Pair.ProtectSeconds);
+            OnCores(pair, leader, follower);
+            SkipSweep(console); // the follower's .NET begins anew
+        }
+    }
+
+    // A copy that lacks what the loads wrote everywhere is rebuilt at the rate that an operator set, and is not; in turn.
+    private void MeasureRebuild()
+    {
+        using Pair pair = BootWithLoads($"resync-rate = {ThrottledRate}");
+        string leader = pair.WaitUntilProtected(), follower = Pair.Other(leader);
+        ConsoleTail console = new(pair.ConsolePath(leader));
+        Func<double> cores = OnCores(pair, leader, follower);
+        SkipSweep(console);
+        SkipSweep(console);
+        for (int run = 1; run <= _runs; run++)
+        {
+            _say($"run {run} of {_runs}, with a rebuild");
+            TakeSweep("mirrored", console, cores);
+            (int opened, int mirrored) = (pair.CountOf(follower, "disk-opened"), pair.CountOf(follower, "disk-mirrored"));
             pair.Ask("disk", "isolate", "data", "--server", follower);
             SkipSweep(console);
             pair.Ask("disk", "repair", "data", "--server", follower);
-            Wait.Until(() => pair.CountOf(follower, "disk-opened") > 0, () => $"the copy to be opened; {pair.Describe()}", 60);
+            Wait.Until(() => pair.CountOf(follower, "disk-opened") > opened, () => $"the copy to be opened; {pair.Describe()}", 60);
             TakeSweep("rebuild", console, cores);
             if (pair.CountOf(follower, "disk-mirrored") > mirrored) _say("the rebuild ended before the loads did: --size more");
+            if (run < _runs) Wait.Until(() => pair.CountOf(follower, "disk-mirrored") > mirrored, () => $"both copies to be equal again; {pair.Describe()}", Guest.BoundSeconds);
         }
+    }
 
-        if (!Wants("simplex")) return;
-        pair.Kill(Pair.Other(leader));
-        TakeSweep("simplex", console, cores);
+    private Pair BootWithLoads(string disks)
+    {
+        Pair pair = NewPair(Does, disks).MakeDisk($"{_megabytes}M");
+        FillWithNoise(pair.ImagePath(Pair.ServerA));
+        Shell(pair.Folder, $"$ACTORFT disk create --config {Pair.ServerA}.conf --force");
+        return pair.StartAll();
+    }
+
+    // Two hosts of one core each: in duplex both servers' work would else share what simplex has to itself.
+    private static Func<double> OnCores(Pair pair, string leader, string follower)
+    {
+        BenchPair.PutOnCore(pair.ProcessId(leader), 0);
+        BenchPair.PutOnCore(pair.ProcessId(follower), 1);
+        return () => pair.ProcessorSeconds(Pair.ServerA) + pair.ProcessorSeconds(Pair.ServerB);
     }
 
     // A running pair with an idle guest, and a disk that was exchanged on the follower's server: isolated, made anew, filled from nothing. The first fill,
@@ -289,18 +322,18 @@ internal sealed class DiskBench
             if (Ratio("rebuild", load) is { } rebuild) yield return new { what = $"{load}, during a resync at {ThrottledRate}/s / duplex", value = rebuild, asked = "at least 0.7", keeps = rebuild >= 0.7 };
         }
 
-        double flush = Math.Round(Median("duplex", "fsync", s => s.P50) / Median("simplex", "fsync", s => s.P50), 2);
-        if (!double.IsNaN(flush)) yield return new { what = "fsync latency (median), duplex / simplex", value = flush, asked = "at most 2", keeps = flush <= 2 };
+        if (RatioOf("duplex", "simplex", "fsync", sample => sample.P50) is { } flush) yield return new { what = "fsync latency (median), duplex / simplex", value = flush, asked = "at most 2, plus a round trip", keeps = flush <= 2 };
         if (_resyncs.Count == 0) yield break;
         double resync = Math.Round(new Measurement("", "", [.. _resyncs.Select(one => one.Resync / one.Copy)]).Median, 2);
         yield return new { what = "resync without a limit / plain copy with fsync", value = resync, asked = "at least 0.6", keeps = resync >= 0.6 };
     }
 
-    private double? Ratio(string kind, string load)
-    {
-        double ratio = Median(kind, load, s => s.Iops) / Median(kind == "rebuild" ? "duplex" : "simplex", load, s => s.Iops);
-        return double.IsNaN(ratio) ? null : Math.Round(ratio, 2);
-    }
+    private double? Ratio(string kind, string load) => RatioOf(kind, kind == "rebuild" ? "mirrored" : "simplex", load, sample => sample.Iops);
+
+    // Of neighbours in time, then the median: the host is not equally fast for long.
+    private double? RatioOf(string kind, string other, string load, Func<Sample, double> of) =>
+        _samples.TryGetValue((kind, load), out List<Sample>? ones) && _samples.TryGetValue((other, load), out List<Sample>? others)
+            ? Math.Round(new Measurement("", "", [.. ones.Zip(others, (one, two) => of(one) / of(two))]).Median, 2) : null;
 
     private string Json()
     {

@@ -5,10 +5,11 @@
 #
 #   --seconds S   length of each load (default 3)
 #   --size MB     size of the disk (default 128)
-#   --only LIST   of simplex,duplex,rebuild,resync,qemu, with commas (default all; duplex and rebuild need simplex for their ratios)
+#   --only LIST   of duplex,rebuild,resync,qemu, with commas (default all)
 #
 # ioping (Debian's, inside the guest) on /dev/vda, one request after the other, past the guest's cache: 4 KiB at random places and 1 MiB in sequence,
-# reads and writes, and 4 KiB writes with an fdatasync after each. Each server (and QEMU) has one core of the host. Latencies are the guest's, host CPU is of all servers' processes.
+# reads and writes, and 4 KiB writes with an fdatasync after each. Duplex and simplex in turn on one machine, and likewise mirrored and rebuild: ratios are of
+# neighbours, then medians. Each server (and QEMU) has one core of the host. Latencies are the guest's, host CPU is of all servers' processes.
 # Resync: a copy that is filled from nothing while the guest is idle, beside a plain copy of the same image with fsync.
 
 disk_options=()
@@ -17,8 +18,8 @@ disk_option() {
         --seconds) [[ $2 =~ ^[1-9][0-9]?$ ]] || die "$exit_operator" "--seconds is '$2'; allowed is 1 to 99" ;;
         --size) [[ $2 =~ ^[1-9][0-9]{1,4}$ ]] || die "$exit_operator" "--size is '$2'; allowed is 10 to 99999 MB" ;;
         --only)
-            [[ $2 =~ ^(simplex|duplex|rebuild|resync|qemu)(,(simplex|duplex|rebuild|resync|qemu))*$ ]] ||
-                die "$exit_operator" "--only is '$2'; allowed are simplex, duplex, rebuild, resync and qemu, with commas"
+            [[ $2 =~ ^(duplex|rebuild|resync|qemu)(,(duplex|rebuild|resync|qemu))*$ ]] ||
+                die "$exit_operator" "--only is '$2'; allowed are duplex, rebuild, resync and qemu, with commas"
             ;;
         *) return 1 ;;
     esac
