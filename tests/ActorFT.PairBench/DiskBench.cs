@@ -14,7 +14,7 @@ namespace ActorFT.PairBench;
 internal sealed class DiskBench
 {
     private static readonly string[] s_loads = ["randread", "randwrite", "fsync", "seqread", "seqwrite"];
-    private static readonly string[] s_kinds = ["simplex", "duplex", "mirrored", "rebuild", "qemu"];
+    private static readonly string[] s_kinds = ["simplex", "alone", "duplex", "mirrored", "rebuild", "qemu"];
     private const string ThrottledRate = "8 MiB";
 
     // Both servers' processes together, when the guest has booted and waits.
@@ -85,6 +85,19 @@ internal sealed class DiskBench
     // One boot; duplex and simplex in turn, so that what the host does besides, and what .NET has compiled, is the same for both.
     private void MeasurePair()
     {
+        // Two servers on one host share its caches, its memory and its disk, as they do not when each has a host. So simplex is measured beside a second machine, of its own,
+        // that has the other core and the same loads, as in duplex the follower has; and once more with that core idle.
+        using Pair beside = NewPair(Does, "resync-rate = 0").MakeDisk($"{_megabytes}M");
+        FillWithNoise(beside.ImagePath(Pair.ServerA));
+        Shell(beside.Folder, $"$ACTORFT disk create --config {Pair.ServerA}.conf --force");
+        beside.Start(Pair.Arbiter);
+        beside.Start(Pair.ServerA);
+        BenchPair.PutOnCore(beside.ProcessId(Pair.ServerA), 1);
+        ConsoleTail console2 = new(beside.ConsolePath(Pair.ServerA));
+        SkipSweep(console2);
+        SkipSweep(console2);
+        beside.Freeze(Pair.ServerA);
+
         using Pair pair = BootWithLoads("resync-rate = 0");
         string leader = pair.WaitUntilProtected(), follower = Pair.Other(leader);
         ConsoleTail console = new(pair.ConsolePath(leader));
@@ -96,7 +109,11 @@ internal sealed class DiskBench
             _say($"run {run} of {_runs}");
             TakeSweep("duplex", console, cores);
             pair.Kill(follower);
+            SkipSweep(console); // until it is told
+            TakeSweep("alone", console, cores);
+            beside.Thaw(Pair.ServerA);
             TakeSweep("simplex", console, cores);
+            beside.Freeze(Pair.ServerA);
             if (run == _runs) return;
             (int, int) protectedBefore = pair.ProtectedCounts;
             int mirroredBefore = pair.CountOf(follower, "disk-mirrored");
