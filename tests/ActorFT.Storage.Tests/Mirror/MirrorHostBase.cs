@@ -26,26 +26,26 @@ internal abstract class MirrorHostBase : IMirrorHost
     }
 
     /// <summary>Ends the own copy's oldest request; a read gives the byte everywhere.</summary>
-    internal void End(CopyFaultKind? fault, byte content = 0, double latencyMs = 0)
+    internal void End(CopyFaultKind? fault, byte content = 0, double latencyMs = 0, params long[] badBlocks)
     {
         (BlockRequested request, Action<BlockOutcome> ended) = _submitted[0];
         _submitted.RemoveAt(0);
         byte[] data = new byte[request.Operation == BlockOperation.Read && fault is null ? request.LengthBytes : 0];
         Array.Fill(data, content);
-        ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, data), fault, "", [], null, latencyMs));
+        ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, data), fault, "", badBlocks, null, latencyMs));
     }
 
     public void Submit(BlockRequested request, Action<BlockOutcome> ended) => _submitted.Add((request, ended));
 
     public void Complete(BlockCompleted completion, BlockOperation operation) => Ended.Add((completion.RequestId, completion.Status));
 
-    public void SubmitWrites(ulong requestId, IReadOnlyList<CopyWrite> writes, Action<BlockOutcome> ended) => throw new NotSupportedException();
+    public virtual void SubmitWrites(ulong requestId, IReadOnlyList<CopyWrite> writes, Action<BlockOutcome> ended) => throw new NotSupportedException();
 
     public virtual void Send(ReadOnlySpan<byte> message, bool isRegion) => throw new NotSupportedException();
 
     public virtual void OnCopyFailed(CopyFaultKind kind, string detail) => throw new NotSupportedException();
 
-    public void Check(int region, Action<BlockCheck[]?> ended) => throw new NotSupportedException();
+    public virtual void Check(int region, Action<BlockCheck[]?> ended) => throw new NotSupportedException();
 
     public virtual void Record(Action<DiskCopy> change, Action<bool> ended) => throw new NotSupportedException();
 
