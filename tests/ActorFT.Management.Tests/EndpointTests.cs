@@ -3,10 +3,14 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using ActorFT.Cluster.Host;
 using ActorFT.Cluster.Machines;
+using ActorFT.Cluster.Machines.Disks;
 using ActorFT.Cluster.Messages;
+using ActorFT.Machine.IO;
 using ActorFT.Management.Tests.Support;
+using ActorFT.Storage.Metadata;
 using Akka.Actor;
 using Xunit;
 
@@ -326,6 +330,7 @@ public sealed class EndpointTests : IAsyncLifetime
     public async Task Metrics_are_named_as_Prometheus_wants_them()
     {
         ClusterMeters.OutputHold.Record(0.002, new KeyValuePair<string, object?>("machine", "debian"));
+        new CopyLatencies("server-a", new DiskName("debian", "root")).Note(BlockOperation.Flush, 4, 0);
         string text = await _node.Client.GetStringAsync("/metrics");
         foreach (string line in new[]
                  {
@@ -334,6 +339,8 @@ public sealed class EndpointTests : IAsyncLifetime
                  })
             Assert.Contains("\n" + line, text, StringComparison.Ordinal);
         Assert.Matches("""actorft_replication_lag_seconds\{[^}]*machine="debian"[^}]*\} 0\.0015""", text);
+        Match flush = Regex.Match(text, """actorft_disk_request_seconds_bucket\{(?=[^}]*server="server-a")(?=[^}]*machine="debian")(?=[^}]*disk="root")(?=[^}]*operation="flush")[^}]*le="0\.005"[^}]*\} 1\b""");
+        Assert.True(flush.Success, text);
     }
 
     [Fact]

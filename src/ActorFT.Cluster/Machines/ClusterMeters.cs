@@ -12,4 +12,7 @@ public static class ClusterMeters
 
     /// <summary>How long outputs were held before they left, in seconds; label "machine".</summary>
     public static Histogram<double> OutputHold { get; } = s_meter.CreateHistogram<double>("actorft.output.hold", "s", "How long outputs were held before they left.");
+
+    /// <summary>How long this server's copy of a disk took for a request of the machine, in seconds; labels "server", "machine", "disk" and "operation" (read, write, zero, flush).</summary>
+    public static Histogram<double> DiskRequest { get; } = s_meter.CreateHistogram<double>("actorft.disk.request", "s", "How long this server's copy took for the machine's requests.");
 }

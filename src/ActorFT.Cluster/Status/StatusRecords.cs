@@ -192,7 +192,19 @@ public sealed record DiskStatus
     public long FromPeer { get; init; }
     /// <summary>Bytes copied from the peer's copy.</summary>
     public long ResyncedBytes { get; init; }
+    /// <summary>How long this copy took for the machine's reads lately; null for none.</summary>
+    public LatencyStatus? ReadLatency { get; init; }
+    /// <summary>The same for writes, zeroing among them.</summary>
+    public LatencyStatus? WriteLatency { get; init; }
+    /// <summary>The same for flushes.</summary>
+    public LatencyStatus? FlushLatency { get; init; }
 }
+
+/// <summary>How long requests of one kind took that ended well in the last half minute to minute.</summary>
+/// <param name="Requests">How many they were.</param>
+/// <param name="P50Us">Their median, microseconds.</param>
+/// <param name="P99Us">Their 99th percentile, microseconds.</param>
+public sealed record LatencyStatus(long Requests, long P50Us, long P99Us);
 
 /// <summary>One server's NIC.</summary>
 public sealed record NicStatus

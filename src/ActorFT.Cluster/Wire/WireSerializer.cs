@@ -22,7 +22,7 @@ public class WireSerializer : Akka.Serialization.Serializer
     /// What nodes say to each other by messages: rises with every change of a type in <see cref="WireTypes"/>, of their order, or of Hyperion's bytes.
     /// Held by a test against tests/contracts/messages.txt.
     /// </summary>
-    public const ushort MessageVersion = 1;
+    public const ushort MessageVersion = 2;
 
     /// <summary>Largest message, in bytes; Akka.Remote's frame is set larger in reference.conf.</summary>
     public const int MaxMessageBytes = 512 * 1024;

@@ -16,7 +16,7 @@ public static class WireTypes
         typeof(ArbiterProtocol.Ask), typeof(ArbiterProtocol.Answer), typeof(ArbiterQuery), typeof(ArbiterClaim), typeof(ArbiterReply),
         typeof(ActorFT.Lockstep.Terms.Configuration), typeof(Member),
         typeof(NodeStatus), typeof(LinkStatus), typeof(LinkStatus[]), typeof(MachineStatus), typeof(MachineStatus[]), typeof(TermStatus), typeof(TermStatus[]),
-        typeof(ResyncStatus), typeof(VcpuStatus), typeof(VcpuStatus[]), typeof(DiskStatus), typeof(DiskStatus[]), typeof(NicStatus), typeof(NicStatus[]),
+        typeof(ResyncStatus), typeof(VcpuStatus), typeof(VcpuStatus[]), typeof(DiskStatus), typeof(DiskStatus[]), typeof(LatencyStatus), typeof(NicStatus), typeof(NicStatus[]),
         typeof(ComponentState),
         typeof(CommandProtocol.Command), typeof(CommandProtocol.Outcome),
         typeof(FaultProtocol.Report), typeof(FaultProtocol.Entry), typeof(FaultProtocol.Entry[]), typeof(FaultProtocol.GetHistory), typeof(FaultProtocol.History),

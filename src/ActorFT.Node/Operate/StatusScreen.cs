@@ -110,7 +110,7 @@ internal static class StatusScreen
         return table;
     }
 
-    /// <summary>A line for each disk, NIC or vCPU: its state on each server.</summary>
+    /// <summary>A line for each disk, NIC or vCPU: its state on each server. Asked for disks alone, a line more for each copy: what it took lately, and its errors.</summary>
     public static IEnumerable<string> ComponentLines(IEnumerable<MachineView> machines, string kind)
     {
         foreach (MachineView machine in machines)
@@ -118,6 +118,9 @@ internal static class StatusScreen
             ReplicaView[] replicas = [.. machine.Replicas.Where(replica => replica.IsCurrent)];
             foreach (string name in Names(replicas, replica => replica.Status.Disks.Select(disk => disk.Name), kind is "all" or "disk"))
                 yield return $"disk {Words.Safe(name)}: " + Join(replicas, replica => replica.Status.Disks.Where(disk => disk.Name == name).Select(Disk));
+            if (kind == "disk")
+                foreach (ReplicaView replica in replicas)
+                    foreach (DiskStatus disk in replica.Status.Disks) yield return $"disk {Words.Safe(disk.Name)} on {Words.Safe(replica.Server)}: {Latencies(disk)}, errors {disk.Errors}";
             foreach (string name in Names(replicas, replica => replica.Status.Nics.Select(nic => nic.Name), kind is "all" or "nic"))
                 yield return $"nic {Words.Safe(name)}: " + Join(replicas, replica => replica.Status.Nics.Where(nic => nic.Name == name).Select(Nic));
             if (kind != "all") continue;
@@ -134,6 +137,12 @@ internal static class StatusScreen
     private static string Disk(DiskStatus disk) => Words.State(disk.State) + (disk.Reason.Length == 0 ? "" : $" ({Words.Safe(disk.Reason)})")
         + $" {Words.Bytes(disk.CapacityBytes)}" + (disk.OutOfSyncBytes > 0 ? $", {Words.Bytes(disk.OutOfSyncBytes)} out of sync" : "") + (disk.ServedByPeer ? ", served by the other server" : "")
         + (disk.Progress >= 0 ? string.Create(CultureInfo.InvariantCulture, $", {100 * disk.Progress:0} %") : "");
+
+    private static string Latencies(DiskStatus disk)
+    {
+        (string Kind, LatencyStatus? Latency)[] all = [("read", disk.ReadLatency), ("write", disk.WriteLatency), ("flush", disk.FlushLatency)];
+        return string.Join(", ", all.Where(one => one.Latency is not null).Select(one => $"{one.Kind} {Words.Latency(one.Latency!)}").DefaultIfEmpty("no requests in the last minute"));
+    }
 
     private static string Nic(NicStatus nic) => Words.State(nic.State) + (nic.Reason.Length == 0 ? "" : $" ({Words.Safe(nic.Reason)})") + $" {Words.Safe(nic.BackEnd)}"
         + (nic.InUse ? ", in use" : "") + (nic.Dropped > 0 ? $", {nic.Dropped} dropped" : "");

@@ -44,6 +44,11 @@ internal static class Words
 
     public static string Ms(double ms) => string.Create(CultureInfo.InvariantCulture, $"{ms:0.##} ms");
 
+    /// <summary>How long requests took.</summary>
+    public static string Latency(LatencyStatus latency) => $"{Us(latency.P50Us)} (p99 {Us(latency.P99Us)}, of {latency.Requests})";
+
+    private static string Us(long us) => us < 1000 ? $"{us} us" : Ms(us / 1e3);
+
     /// <summary>A time, UTC; today's without the date.</summary>
     public static string Time(long unixMs)
     {

@@ -31,7 +31,7 @@ public sealed class WireSerializerTests : IDisposable
             Node = "a", Role = "server", State = ComponentState.Degraded, Reason = "r",
             Links = [new LinkStatus { Name = "ft0", RoundTripMs = 0.25 }], Terms = [new TermStatus("m", 3, "a", "b")],
             Machines = [new MachineStatus { Name = "m", Resync = new ResyncStatus(1, 2, 3, 4.5, 6), Vcpus = [new VcpuStatus(0, ComponentState.Good, "", 9, "Waiting")],
-                Disks = [new DiskStatus { Name = "d" }], Nics = [new NicStatus { Name = "n" }] }],
+                Disks = [new DiskStatus { Name = "d", FlushLatency = new LatencyStatus(7, 8, 9) }], Nics = [new NicStatus { Name = "n" }] }],
         },
     };
 

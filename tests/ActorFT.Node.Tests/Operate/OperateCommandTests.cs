@@ -47,6 +47,30 @@ public sealed class OperateCommandTests : IDisposable
     }
 
     [Fact]
+    public void Disk_tells_what_each_copy_took_lately_and_its_errors()
+    {
+        static ReplicaView On(string server, DiskStatus disk) => new(server, 0, true, new MachineStatus { Name = "debian", State = ComponentState.Good, Disks = [disk] });
+        DiskStatus root = new() { Name = "root", State = ComponentState.Good, CapacityBytes = 1 << 20 };
+        PairStatus status = JsonSerializer.Deserialize<PairStatus>(StatusJson(PairHealth.Good), Json.Ft)!;
+        string json = JsonSerializer.Serialize(status with
+        {
+            Machines = [status.Machines[0] with { Replicas = [On("server-a", root with { ReadLatency = new(1204, 45, 1250), FlushLatency = new(9, 2_000, 31_000), Errors = 2 }), On("server-b", root)] }],
+        }, Json.Ft);
+        using TinyEndpoint node = Node(json);
+        Assert.Equal(
+            """
+            debian disk root: server-a Good 1 MiB; server-b Good 1 MiB
+            debian disk root on server-a: read 45 us (p99 1.25 ms, of 1204), flush 2 ms (p99 31 ms, of 9), errors 2
+            debian disk root on server-b: no requests in the last minute, errors 0
+
+            """, Run("disk", "--url", node.Url).Output);
+        JsonElement first = JsonDocument.Parse(Run("disk", "--url", node.Url, "--output", "json").Output).RootElement[0].GetProperty("disk");
+        Assert.Equal((1250, 9), (first.GetProperty("readLatency").GetProperty("p99Us").GetInt32(), first.GetProperty("flushLatency").GetProperty("requests").GetInt32()));
+        Assert.Equal(JsonValueKind.Null, first.GetProperty("writeLatency").ValueKind);
+        Assert.DoesNotContain("p99 1.25", Run("status", "--url", node.Url).Output, StringComparison.Ordinal); // the one screen stays one screen
+    }
+
+    [Fact]
     public async Task A_node_that_hangs_delays_an_answer_by_less_than_two_seconds_and_who_knows_most_is_shown()
     {
         using TinyEndpoint hung = new((_, _) => null), alone = Node(StatusJson(PairHealth.Failed, "server-b", currentNodes: 1)), good = Node(StatusJson(PairHealth.Good));

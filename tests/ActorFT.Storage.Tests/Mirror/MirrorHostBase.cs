@@ -39,6 +39,11 @@ internal abstract class MirrorHostBase : IMirrorHost
 
     public void Complete(BlockCompleted completion, BlockOperation operation) => Ended.Add((completion.RequestId, completion.Status));
 
+    /// <summary>What the own copy took, as the mirror told it.</summary>
+    internal List<(BlockOperation Operation, double LatencyMs)> Took { get; } = [];
+
+    public void OnTook(BlockOperation operation, double latencyMs) => Took.Add((operation, latencyMs));
+
     public virtual void SubmitWrites(ulong requestId, IReadOnlyList<CopyWrite> writes, Action<BlockOutcome> ended) => throw new NotSupportedException();
 
     public virtual void Send(ReadOnlySpan<byte> message, bool isRegion) => throw new NotSupportedException();

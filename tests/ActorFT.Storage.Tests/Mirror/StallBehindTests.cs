@@ -95,6 +95,18 @@ public sealed class StallBehindTests
         Assert.Equal(CopyFaultKind.Stalled, _host.Failed);
     }
 
+    [Fact]
+    public void WhatTheCopyTook_IsToldOfRequestsThatItEndedWell()
+    {
+        _mirror.Request(Flush(1));
+        _host.End(null, latencyMs: 7);
+        _mirror.Request(Flush(2));
+        _host.End(CopyFaultKind.BadRequest, latencyMs: 8); // by the machine's own fault: the device was not asked
+        _mirror.Request(Flush(3));
+        _host.End(CopyFaultKind.IoError, latencyMs: 9);
+        Assert.Equal([(BlockOperation.Flush, 7)], _host.Took);
+    }
+
     [Theory]
     [InlineData(true, CopyUse.Current, LimitMs)]     // the leader's copy is never taken out by comparing: both could be
     [InlineData(false, CopyUse.Rebuilding, LimitMs)] // the other copy could not answer

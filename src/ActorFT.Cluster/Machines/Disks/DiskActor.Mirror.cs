@@ -65,6 +65,8 @@ public sealed partial class DiskActor : IMirrorHost
     void IMirrorHost.Complete(BlockCompleted completion, BlockOperation operation) =>
         _coordinator.Tell(new MachineProtocol.DiskCompleted(completion with { DiskIndex = _options.Index }, operation), _self);
 
+    void IMirrorHost.OnTook(BlockOperation operation, double latencyMs) => _latencies.Note(operation, latencyMs, NowMs);
+
     void IMirrorHost.Record(Action<DiskCopy> change, Action<bool> ended) => _life.Record(change, ended);
 
     void IMirrorHost.MarkStale(Action ended) => _life.MarkStale(ended);

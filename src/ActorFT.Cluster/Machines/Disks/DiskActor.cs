@@ -27,6 +27,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private readonly MirrorOutbox _outbox;
     private readonly MirrorReassembly _incoming = new();
     private readonly MirrorReports _reports;
+    private readonly CopyLatencies _latencies;
     private readonly List<InjectedFault> _injected = [];
     private readonly Queue<FaultInjectingBlockFile> _faultFiles = new(); // of copies given up too: a stall holds them until it is cleared
     private OpenedCopy? _opened;
@@ -50,6 +51,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
         (_options, _coordinator) = (options, coordinator);
         _self = Self;
         _reports = new MirrorReports(options.Settings.Name.Machine, NamePrefix + options.Settings.Name.Disk);
+        _latencies = new CopyLatencies(options.Server, options.Settings.Name);
         IActorRef self = _self;
         _outbox = new MirrorOutbox(link.Link, link.Channel, link.Incarnation, options.Index, () => self.Tell(DiskProtocol.MirrorRoom.Instance, ActorRefs.NoSender));
         _mirror = new DiskMirror(options.Settings.Name, options.Geometry, options.Mirror, this);

@@ -1,3 +1,4 @@
+using ActorFT.Machine.IO;
 using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 
@@ -29,7 +30,11 @@ public sealed partial class DiskMirror
     private long _longestSinceMs = long.MinValue / 2;
 
     // Of the requests that the own copy ended well.
-    private void NoteLatency(BlockOutcome outcome) => _longestMs = Math.Max(_longestMs, outcome.LatencyMs);
+    private void NoteLatency(BlockOperation operation, BlockOutcome outcome)
+    {
+        _longestMs = Math.Max(_longestMs, outcome.LatencyMs);
+        if (outcome.Fault is null) _host.OnTook(operation, outcome.LatencyMs);
+    }
 
     private void ForgetLatencies() => (_longestMs, _longestBeforeMs) = (0, 0);
 

@@ -261,7 +261,7 @@ public sealed partial class DiskMirror
         {
             // A malformed request ends alike on both servers.
             entry.Own = outcome;
-            NoteLatency(outcome);
+            NoteLatency(request.Operation, outcome);
             if (request.Operation == BlockOperation.Flush && IsFirstSinceLoss(entry)) return;
             Accept(entry);
             AcceptBehind(request);

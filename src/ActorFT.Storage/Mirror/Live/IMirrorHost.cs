@@ -33,6 +33,11 @@ public interface IMirrorHost
     /// <summary>A request of the machine has ended.</summary>
     void Complete(BlockCompleted completion, BlockOperation operation);
 
+    /// <summary>This server's copy took so long for a request of the machine, and ended it well. For who wants to know; nothing rests on it.</summary>
+    void OnTook(BlockOperation operation, double latencyMs)
+    {
+    }
+
     /// <summary>This server's copy is not current any more: make that durable, so that this server never boots from it.</summary>
     void MarkStale(Action ended);
 
