@@ -54,6 +54,7 @@ public sealed partial class DiskTests(ITestOutputHelper output)
             $"disks {{ stall = {stallSeconds} s, stall-behind = {stallSeconds * 500} ms, restarts = 1000, restart-window = 1 s, restart-delay = 500 ms, mean-time-between-faults = 0 s, sync-interval = 500 ms }}\n  faults {{ policies {{ disk {{ action = alert }} }} }}").MakeDisk($"{DiskMegabytes}M").StartAll();
         string leader = pair.WaitUntilProtected();
         WaitForBlocks(pair, leader, 5);
+        EachCopyTellsWhatItTakes(pair);
         foreach (string episode in episodes)
         {
             string server = random.Next(2) == 0 ? leader : Pair.Other(leader);
@@ -144,6 +145,24 @@ public sealed partial class DiskTests(ITestOutputHelper output)
         if (episodes.Any(episode => episode is "flip" or "torn" or "lost"))
             Assert.True(Log(pair, "disk-repaired") > 0, $"No wrong block was found; {pair.Describe()}");
         StopAndCompare(pair, leader);
+    }
+
+    private void EachCopyTellsWhatItTakes(Pair pair)
+    {
+        string[] servers = [Pair.ServerA, Pair.ServerB];
+        string told = "";
+        Wait.Until(() =>
+        {
+            told = pair.Run("disk").Output;
+            return servers.All(server => Regex.IsMatch(told, $@"disk data on {server}: read .+, write .+ \(p99 .+, flush .+ \(p99 .+\), errors 0"));
+        }, () => $"what each copy takes, told by \"actorft disk\": {told}; {pair.Describe()}", Pair.ProtectSeconds);
+        output.WriteLine(told);
+        using HttpClient client = new();
+        foreach (string server in servers)
+        {
+            string metrics = client.GetStringAsync(pair.Url(server) + "/metrics").GetAwaiter().GetResult();
+            Assert.Matches($$"""actorft_disk_request_seconds_count\{(?=[^}]*server="{{server}}")(?=[^}]*disk="data")(?=[^}]*operation="flush")[^}]*\} [1-9]""", metrics);
+        }
     }
 
     private void StopAndCompare(Pair pair, string leader)
