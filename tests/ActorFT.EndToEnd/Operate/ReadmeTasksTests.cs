@@ -1,13 +1,19 @@
+using System.Diagnostics;
 using ActorFT.EndToEnd.Scripts;
 using ActorFT.Node.Tests.Support;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace ActorFT.EndToEnd.Operate;
 
-/// <summary>The three tasks of the README, as it says them, on a real pair: is it healthy; what failed last night; take server B down and bring it back.</summary>
+/// <summary>The three tasks of the README, as it says them, on a real pair, each within minutes: is it healthy; what failed last night; take server B down and bring it back.</summary>
 [Collection("pairs")]
-public sealed class ReadmeTasksTests
+public sealed class ReadmeTasksTests(ITestOutputHelper output)
 {
+    private const int MostMinutes = 5;
+
+    private long _began;
+
     [Fact]
     public void A_person_with_the_README_does_the_three_tasks()
     {
@@ -17,10 +23,13 @@ public sealed class ReadmeTasksTests
         string leader = pair.WaitUntilGood();
 
         // Is it healthy?
+        _began = Stopwatch.GetTimestamp();
         (int code, string text, _) = pair.RunUntil(0, "status");
         Assert.Equal(0, code);
         Assert.StartsWith("GOOD", text, StringComparison.Ordinal);
         Assert.Contains("Nothing needs doing.", text, StringComparison.Ordinal);
+
+        IsDone("is it healthy");
 
         // What failed last night? A server did, came back, and went again: the other one knows both.
         pair.Kill(leader);
@@ -33,6 +42,8 @@ public sealed class ReadmeTasksTests
         Assert.Contains($"{survivor} took machine guest over from {leader}", list, StringComparison.Ordinal);
         Assert.Contains("likely cause: The other server led and was lost", list, StringComparison.Ordinal);
 
+        IsDone("what failed last night"); // the fault and the server's way back are in that
+
         // Take server B down for a memory upgrade and bring it back.
         pair.Do("server", "leave", "server-b");
         Wait.Until(() => pair.Run("status") is { ExitCode: 1 } status && status.Output.Contains("NOT protected, leader server-a", StringComparison.Ordinal), "server-a to lead alone", OperatedPair.BoundSeconds);
@@ -43,5 +54,14 @@ public sealed class ReadmeTasksTests
         pair.Start("server-b");
         Assert.Equal("server-a", pair.WaitUntilGood());
         Assert.Equal(0, pair.RunUntil(0, "status").ExitCode);
+        IsDone("take server-b down and bring it back");
+    }
+
+    private void IsDone(string task)
+    {
+        TimeSpan took = Stopwatch.GetElapsedTime(_began);
+        output.WriteLine($"{task}: {took.TotalSeconds:F1} s");
+        Assert.InRange(took.TotalMinutes, 0, MostMinutes);
+        _began = Stopwatch.GetTimestamp();
     }
 }
