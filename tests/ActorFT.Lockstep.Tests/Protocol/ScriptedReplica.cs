@@ -17,11 +17,11 @@ internal sealed class ScriptedReplica
     private readonly ReplicaProtocol _protocol;
     private ulong _peerSequence, _timeNs;
 
-    public ScriptedReplica(LockstepSettings settings)
+    public ScriptedReplica(LockstepSettings settings, ulong diskTerm = 0)
     {
         Self = new Member("server-a", 11);
         _protocol = new ReplicaProtocol(new ReplicaIdentity(Self, Peer.Server, "web", Definition), settings);
-        Step(new Started(Now, 0));
+        Step(new Started(Now, diskTerm));
     }
 
     public Member Self { get; }
