@@ -182,7 +182,7 @@ internal static class FaultTable
         ["disk-foreign"] = ("ActorFT.Storage.Tests/Mirror/CopyLifeTests.cs", "CopyNote.Foreign"),
         ["peer-left-out"] = ("ActorFT.Lockstep.Tests/Protocol/OperatorsDecisionTests.cs", "PeerLeftOut"),
         ["cannot-boot"] = ("ActorFT.Lockstep.Tests/Protocol/OperatorsDecisionTests.cs", "CannotBoot"),
-        ["disk-data-lost"] = ("", ""),
+        ["disk-data-lost"] = ("ActorFT.Storage.Tests/Mirror/LoneCopyTests.cs", "MirrorNote.DataLost"),
         ["disk-differs"] = ("", ""),
         ["disk-mismatch"] = ("", ""),
     };

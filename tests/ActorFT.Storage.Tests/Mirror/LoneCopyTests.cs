@@ -27,6 +27,7 @@ public class LoneCopyTests
         _mirror.Request(Write(1));
         _host.End(CopyFaultKind.IoError);
         Assert.Equal([(1UL, BlockStatus.IoError)], _host.Ended); // both never flushed at one place: the other is not complete, and need not be asked
+        Assert.Single(_host.MirrorNotes, note => note == MirrorNote.DataLost); // an operator is told what the guest got
         _mirror.CopyOpened(true, "");
         MirrorHostBase.Hear(_mirror, new ResultTold(0, PeerAnswer.Bad, new byte[] { 1, 0, 0, 0, 0, 0, 0, 0 })); // it has heard that this copy was out
         MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Current, ""));

@@ -66,7 +66,8 @@ internal abstract class MirrorHostBase : IMirrorHost
     {
     }
 
-    public void Tell(MirrorNote note, string sentence)
-    {
-    }
+    /// <summary>What an operator was told.</summary>
+    internal List<MirrorNote> MirrorNotes { get; } = [];
+
+    public void Tell(MirrorNote note, string sentence) => MirrorNotes.Add(note);
 }
