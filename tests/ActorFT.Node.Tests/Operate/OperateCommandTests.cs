@@ -67,6 +67,11 @@ public sealed class OperateCommandTests : IDisposable
         JsonElement first = JsonDocument.Parse(Run("disk", "--url", node.Url, "--output", "json").Output).RootElement[0].GetProperty("disk");
         Assert.Equal((1250, 9), (first.GetProperty("readLatency").GetProperty("p99Us").GetInt32(), first.GetProperty("flushLatency").GetProperty("requests").GetInt32()));
         Assert.Equal(JsonValueKind.Null, first.GetProperty("writeLatency").ValueKind);
+        Assert.Equal(Run("disk", "--url", node.Url), Run("disk", "list", "--url", node.Url));
+        Assert.Equal((0, Run("disk", "--url", node.Url).Output), (Run("disk", "status", "root", "--url", node.Url).ExitCode, Run("disk", "status", "disk-root", "--url", node.Url).Output));
+        (int wrong, _, string sentence) = Run("disk", "status", "data", "--url", node.Url);
+        Assert.Equal(3, wrong);
+        Assert.Contains("No machine has a disk \"data\"; there are: root.", sentence, StringComparison.Ordinal);
         Assert.DoesNotContain("p99 1.25", Run("status", "--url", node.Url).Output, StringComparison.Ordinal); // the one screen stays one screen
     }
 

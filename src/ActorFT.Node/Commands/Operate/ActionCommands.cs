@@ -125,6 +125,7 @@ internal static class ActionCommands
     public static Command Disk()
     {
         Command disk = StatusCommands.Components("disk");
+        disk.Subcommands.Add(StatusCommands.Disk());
         disk.Subcommands.Add(DiskFileCommands.Create());
         disk.Subcommands.Add(DiskFileCommands.Verify());
         disk.Subcommands.Add(OnKind("disk", "isolate", CommandProtocol.Verbs.Isolate, "Takes one server's copy of a disk out of service; that server's replica uses the other copy.", "root", true));

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using ActorFT.Cluster.Configuration;
 using ActorFT.Cluster.Messages;
+using ActorFT.Cluster.Status;
 using ActorFT.Management;
 using ActorFT.Management.Ft;
 using ActorFT.Management.Pair;
@@ -65,11 +66,18 @@ internal static class StatusCommands
             return (int)status.Health;
         });
 
-    public static Command Components(string kind) => OperateCommand.Create(kind, $"""
+    public static Command Components(string kind)
+    {
+        Command components = Components(kind, kind);
+        components.Subcommands.Add(Components(kind, "list"));
+        return components;
+    }
+
+    private static Command Components(string kind, string word) => OperateCommand.Create(word, $"""
         Lists the {(kind == "link" ? "FT links" : kind == "nic" ? "NICs" : "disks")} with their state on each server.
 
         Examples:
-          actorft {kind}
+          actorft {kind}{(word == kind ? "" : " " + word)}
           actorft {kind} --output json
 
         {Codes}
@@ -90,6 +98,43 @@ internal static class StatusCommands
 
             return (int)status.Health;
         });
+
+    /// <summary>One disk: its copies' state, reason, what they took lately, errors.</summary>
+    public static Command Disk()
+    {
+        Argument<string> name = new("NAME") { Description = "The disk's name, such as root." };
+        return OperateCommand.Create("status", """
+            Shows one disk: the state of each server's copy and why, what it took for requests lately, its errors, progress.
+
+            Examples:
+              actorft disk status root
+              actorft disk status root --output json
+
+            Exit codes: 0 both copies are good, 1 one is, 2 none is, 3 wrong use, 4 no node answers.
+            """, [name], async (client, isJson, result) =>
+            {
+                string given = result.GetValue(name)!, wanted = given.StartsWith("disk-", StringComparison.Ordinal) ? given["disk-".Length..] : given;
+                PairStatus all = (await client.GetPairAsync().ConfigureAwait(false)).Best.Status;
+                PairStatus status = all with
+                {
+                    Machines = [.. all.Machines.Select(machine => machine with
+                    {
+                        Replicas = [.. machine.Replicas.Select(replica => replica with { Status = replica.Status with { Disks = [.. replica.Status.Disks.Where(disk => disk.Name == wanted)] } })],
+                    }).Where(machine => machine.Replicas.Any(replica => replica.Status.Disks.Length != 0))],
+                };
+                if (status.Machines.Length == 0)
+                    throw new OperatorException($"No machine has a disk \"{given}\"; there are: {string.Join(", ", all.Machines.SelectMany(machine => machine.Replicas).SelectMany(replica => replica.Status.Disks).Select(disk => disk.Name).Distinct().Order(StringComparer.Ordinal).DefaultIfEmpty("none"))}.");
+                if (isJson) OperateCommand.Print(JsonOf("disk", status));
+                else
+                {
+                    IAnsiConsole console = NewConsole();
+                    foreach (MachineView machine in status.Machines)
+                        foreach (string line in StatusScreen.ComponentLines([machine], "disk")) console.MarkupLine($"{Words.Safe(machine.Name)} {line}");
+                }
+
+                return status.Machines.Max(machine => 2 - Math.Min(2, machine.Replicas.Count(replica => replica.IsCurrent && replica.Status.Disks.Any(disk => disk.State == ComponentState.Good))));
+            });
+    }
 
     private static string JsonOf(string kind, PairStatus status)
     {
