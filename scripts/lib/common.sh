@@ -44,7 +44,9 @@ actorft_child=
 actorft_beside=
 actorft_compiler= # build.sh's, while it builds
 end_compiler() {
-    [ -z "$actorft_compiler" ] || pkill -f -- "-pipename:$actorft_compiler\$" || true
+    [ -n "$actorft_compiler" ] || return 0
+    pkill -f -- "-pipename:$actorft_compiler\$" || true
+    rm -f -- "${TMPDIR:-/tmp}/$actorft_compiler" # its socket
     actorft_compiler=
 }
 scratch_remove() {
