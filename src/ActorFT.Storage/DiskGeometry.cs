@@ -58,6 +58,9 @@ public sealed record DiskGeometry
     /// <summary>The region of a block.</summary>
     public int RegionOfBlock(long block) => (int)(block / BlocksPerRegion);
 
+    /// <summary>The first and the last region that a range touches: at least a byte, inside the disk.</summary>
+    public (int First, int Last) RegionsOf(long offsetBytes, long lengthBytes) => ((int)(offsetBytes / RegionBytes), (int)((offsetBytes + lengthBytes - 1) / RegionBytes));
+
     /// <summary>Start of a region in bytes.</summary>
     public long RegionOffset(int region) => (long)region * RegionBytes;
 

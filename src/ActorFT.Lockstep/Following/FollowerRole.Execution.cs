@@ -128,9 +128,9 @@ internal sealed partial class FollowerRole
     private void OnExecutionFailed(string reason)
     {
         _failure = reason;
-        if (_promotion is not null)
+        if (_promotion is { } promotion)
         {
-            Context.FenceAndWait($"it cannot execute what it stored: {reason}");
+            Promote(promotion);
             return;
         }
 

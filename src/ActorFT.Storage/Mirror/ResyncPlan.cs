@@ -243,7 +243,7 @@ public sealed class ResyncPlan
     private IEnumerable<int> RegionsOf(long offsetBytes, long lengthBytes)
     {
         if (lengthBytes <= 0) yield break;
-        int last = (int)((offsetBytes + lengthBytes - 1) / _geometry.RegionBytes);
-        for (int region = (int)(offsetBytes / _geometry.RegionBytes); region <= last; region++) yield return region;
+        (int first, int last) = _geometry.RegionsOf(offsetBytes, lengthBytes);
+        for (int region = first; region <= last; region++) yield return region;
     }
 }

@@ -168,7 +168,6 @@ internal sealed class CrashRig
             hasFailed = true;
         }
 
-        Image.LosesAtNextFlush = false;
         while (hasFailed)
         {
             try

@@ -122,8 +122,7 @@ public class AskedPeerTests
 
     private void Hear(MirrorMessage message) => MirrorHostBase.Hear(_mirror, message);
 
-    // Of the first question.
-    private void Answer(PeerAnswer answer) => Hear(new ResultTold(0, answer, new byte[] { 1, 0, 0, 0, 0, 0, 0, 0 }));
+    private void Answer(PeerAnswer answer) => MirrorHostBase.HearAnswer(_mirror, answer);
 
     private static BlockRequested Read(ulong id) => new(0, id, BlockOperation.Read, 4096 * id, 4096, default);
 

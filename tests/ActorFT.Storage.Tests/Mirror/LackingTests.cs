@@ -34,7 +34,7 @@ public class LackingTests
         _host.End(CopyFaultKind.IoError);
         _mirror.Request(Write(3, region: 4)); // no copy at all
         _mirror.CopyOpened(true, "");
-        Hear(new ResultTold(0, PeerAnswer.Bad, new byte[] { 1, 0, 0, 0, 0, 0, 0, 0 }));
+        MirrorHostBase.HearAnswer(_mirror, PeerAnswer.Bad);
         Assert.Equal(CopyUse.Current, _mirror.Use);
         _host.Sent.Clear();
     }

@@ -29,7 +29,7 @@ public class LoneCopyTests
         Assert.Equal([(1UL, BlockStatus.IoError)], _host.Ended); // both never flushed at one place: the other is not complete, and need not be asked
         Assert.Single(_host.MirrorNotes, note => note == MirrorNote.DataLost); // an operator is told what the guest got
         _mirror.CopyOpened(true, "");
-        MirrorHostBase.Hear(_mirror, new ResultTold(0, PeerAnswer.Bad, new byte[] { 1, 0, 0, 0, 0, 0, 0, 0 })); // it has heard that this copy was out
+        MirrorHostBase.HearAnswer(_mirror, PeerAnswer.Bad);
         MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Current, ""));
         Assert.Single(_host.Ended);
     }
@@ -43,7 +43,7 @@ public class LoneCopyTests
         _host.End(CopyFaultKind.IoError);
         _mirror.Request(Flush(3)); // the copy is out of service
         _mirror.CopyOpened(true, "");
-        MirrorHostBase.Hear(_mirror, new ResultTold(0, PeerAnswer.Bad, new byte[] { 1, 0, 0, 0, 0, 0, 0, 0 })); // it has heard that this copy was out
+        MirrorHostBase.HearAnswer(_mirror, PeerAnswer.Bad);
         MirrorHostBase.Hear(_mirror, new CopyStands(CopyUse.Current, ""));
         MirrorHostBase.Hear(_mirror, new ResultTold(3, PeerAnswer.Ok, default));
         Assert.Contains((3UL, BlockStatus.IoError), _host.Ended);

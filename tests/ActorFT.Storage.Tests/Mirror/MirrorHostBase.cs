@@ -25,6 +25,9 @@ internal abstract class MirrorHostBase : IMirrorHost
         mirror.Received(writer.WrittenMemory);
     }
 
+    /// <summary>The other side's answer to a mirror's first question, whether its copy is complete: it has heard how the asking copy stands.</summary>
+    internal static void HearAnswer(DiskMirror mirror, PeerAnswer answer) => Hear(mirror, new ResultTold(0, answer, new byte[] { 1, 0, 0, 0, 0, 0, 0, 0 }));
+
     /// <summary>Ends the own copy's oldest request; a read gives the byte everywhere.</summary>
     internal void End(CopyFaultKind? fault, byte content = 0, double latencyMs = 0, params long[] badBlocks)
     {

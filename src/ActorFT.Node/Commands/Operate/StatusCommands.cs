@@ -84,20 +84,28 @@ internal static class StatusCommands
         """, [], async (client, isJson, _) =>
         {
             PairStatus status = (await client.GetPairAsync().ConfigureAwait(false)).Best.Status;
-            if (isJson) OperateCommand.Print(JsonOf(kind, status));
-            else
-            {
-                IAnsiConsole console = NewConsole();
-                if (kind == "link") console.Write(StatusScreen.Links(status));
-                else
-                {
-                    string[] lines = [.. status.Machines.SelectMany(machine => StatusScreen.ComponentLines([machine], kind).Select(line => $"{Words.Safe(machine.Name)} {line}"))];
-                    foreach (string line in lines.DefaultIfEmpty($"No machine has a {kind}.")) console.MarkupLine(line);
-                }
-            }
-
+            Show(kind, status, isJson);
             return (int)status.Health;
         });
+
+    private static void Show(string kind, PairStatus status, bool isJson)
+    {
+        if (isJson)
+        {
+            OperateCommand.Print(JsonOf(kind, status));
+            return;
+        }
+
+        IAnsiConsole console = NewConsole();
+        if (kind == "link")
+        {
+            console.Write(StatusScreen.Links(status));
+            return;
+        }
+
+        string[] lines = [.. status.Machines.SelectMany(machine => StatusScreen.ComponentLines([machine], kind).Select(line => $"{Words.Safe(machine.Name)} {line}"))];
+        foreach (string line in lines.DefaultIfEmpty($"No machine has a {kind}.")) console.MarkupLine(line);
+    }
 
     /// <summary>One disk: its copies' state, reason, what they took lately, errors.</summary>
     public static Command Disk()
@@ -124,14 +132,7 @@ internal static class StatusCommands
                 };
                 if (status.Machines.Length == 0)
                     throw new OperatorException($"No machine has a disk \"{given}\"; there are: {string.Join(", ", all.Machines.SelectMany(machine => machine.Replicas).SelectMany(replica => replica.Status.Disks).Select(disk => disk.Name).Distinct().Order(StringComparer.Ordinal).DefaultIfEmpty("none"))}.");
-                if (isJson) OperateCommand.Print(JsonOf("disk", status));
-                else
-                {
-                    IAnsiConsole console = NewConsole();
-                    foreach (MachineView machine in status.Machines)
-                        foreach (string line in StatusScreen.ComponentLines([machine], "disk")) console.MarkupLine($"{Words.Safe(machine.Name)} {line}");
-                }
-
+                Show("disk", status, isJson);
                 return status.Machines.Max(machine => 2 - Math.Min(2, machine.Replicas.Count(replica => replica.IsCurrent && replica.Status.Disks.Any(disk => disk.State == ComponentState.Good))));
             });
     }

@@ -123,8 +123,8 @@ public sealed partial class DiskMirror
     {
         if (read.LengthBytes is 0 or > MirrorCodec.MaxData || !_geometry.IsValidRange(read.OffsetBytes, read.LengthBytes)) return false;
         if (Use != CopyUse.Current || !IsReadableHere((long)read.OffsetBytes, (long)read.LengthBytes)) return false;
-        int last = (int)((read.OffsetBytes + read.LengthBytes - 1) / (ulong)_geometry.RegionBytes);
-        for (int region = (int)(read.OffsetBytes / (ulong)_geometry.RegionBytes); region <= last; region++)
+        (int first, int last) = _geometry.RegionsOf((long)read.OffsetBytes, (long)read.LengthBytes);
+        for (int region = first; region <= last; region++)
             if (_lastWrite[region] > read.RequestId) return false;
         return true;
     }

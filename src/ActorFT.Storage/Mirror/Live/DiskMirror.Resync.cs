@@ -175,16 +175,15 @@ public sealed partial class DiskMirror
 
         bool isRead = request.Operation == BlockOperation.Read;
         if (!_isPeerIn || isRead && !CanPeerServe) return;
-        // A change that met a bad block was not made at all, or in part: every region of it is fetched.
-        int[] regions = isRead ? [.. blocks.Select(_geometry.RegionOfBlock).Distinct()]
-            : [.. Enumerable.Range(0, _geometry.RegionCount).Where(region => _geometry.RegionOffset(region) < (long)(request.OffsetBytes + request.LengthBytes)
-                && _geometry.RegionOffset(region) + _geometry.RegionLength(region) > (long)request.OffsetBytes)];
         if (isRead)
         {
-            Want(regions);
+            Want(blocks.Select(_geometry.RegionOfBlock).Distinct());
             return;
         }
 
+        // A change that met a bad block was not made at all, or in part: every region of it is fetched.
+        (int first, int last) = _geometry.RegionsOf((long)request.OffsetBytes, (long)request.LengthBytes);
+        int[] regions = [.. Enumerable.Range(first, last - first + 1)];
         (entry.Lacks, entry.IsHeldByRecord) = (regions, true);
         if (CanPeerServe) Lack(entry);
         int life = _life;
@@ -466,6 +465,7 @@ public sealed partial class DiskMirror
             if (isMarked && (isStill || _settings.Bug == MirrorBug.CurrentWhateverCame && copyLife == _copyLife && CanPeerServe))
             {
                 DropPlan();
+                _lacking.Clear(); // it has what the other has
                 _host.Tell(MirrorNote.ResyncEnded, "the copy is equal to the other server's and in service");
                 Stand(CopyUse.Current, "");
                 return;

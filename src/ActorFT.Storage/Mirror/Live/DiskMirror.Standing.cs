@@ -69,8 +69,8 @@ public sealed partial class DiskMirror
     private void NoteLacking(BlockRequested change)
     {
         if (change.Operation is BlockOperation.Read or BlockOperation.Flush || !IsInside(change)) return;
-        for (int region = _geometry.RegionOfBlock((long)change.OffsetBytes / DiskGeometry.BlockBytes); region < _geometry.RegionCount && _geometry.RegionOffset(region) < (long)(change.OffsetBytes + change.LengthBytes); region++)
-            _lacking[region] = Math.Max(change.RequestId, _lacking.GetValueOrDefault(region));
+        (int first, int last) = _geometry.RegionsOf((long)change.OffsetBytes, (long)change.LengthBytes);
+        for (int region = first; region <= last; region++) _lacking[region] = Math.Max(change.RequestId, _lacking.GetValueOrDefault(region));
     }
 
     private void Stand(CopyUse use, string reason)

@@ -219,8 +219,8 @@ public sealed partial class DiskMirror
     private void NoteWritten(BlockRequested request)
     {
         if (!IsInside(request)) return;
-        int last = (int)((request.OffsetBytes + request.LengthBytes - 1) / (ulong)_geometry.RegionBytes);
-        for (int region = (int)(request.OffsetBytes / (ulong)_geometry.RegionBytes); region <= last; region++) _lastWrite[region] = request.RequestId;
+        (int first, int last) = _geometry.RegionsOf((long)request.OffsetBytes, (long)request.LengthBytes);
+        for (int region = first; region <= last; region++) _lastWrite[region] = request.RequestId;
         _plan?.TargetWrote(request.RequestId, (long)request.OffsetBytes, (long)request.LengthBytes);
     }
 
@@ -237,8 +237,8 @@ public sealed partial class DiskMirror
     private bool IsAhead(long offset, long length)
     {
         if (_ahead.Count == 0) return false;
-        int last = (int)((offset + length - 1) / _geometry.RegionBytes);
-        for (int region = (int)(offset / _geometry.RegionBytes); region <= last; region++)
+        (int first, int last) = _geometry.RegionsOf(offset, length);
+        for (int region = first; region <= last; region++)
             if (_ahead.TryGetValue(region, out ulong from) && _position < from) return true;
         return false;
     }
