@@ -25,7 +25,7 @@ public sealed partial class DiskCopy
         var layout = new MetadataLayout(Geometry, superblock.JournalBytes);
         _blockSeed = BlockHash.Seed(superblock.Name.Machine, superblock.Name.Disk);
         ulong pageSeed = System.IO.Hashing.XxHash3.HashToUInt64(superblock.CopyId.ToByteArray());
-        _checksums = new ChecksumTable(metadata, layout, pageSeed, options.ChecksumPagesCached, superblock.Epoch);
+        _checksums = new ChecksumTable(metadata, layout, pageSeed, options.ChecksumPagesCached, superblock.PagesThrough);
         _dirty = new DirtyRegions(metadata, layout, pageSeed, Geometry.RegionCount);
         _journal = new Journal(metadata, superblock.JournalBytes, pageSeed);
         _active = new WriteBatch(superblock.Sequence + 1);
@@ -154,7 +154,7 @@ public sealed partial class DiskCopy
     private void Recover()
     {
         List<JournalRecord> records = _journal.Scan(_superblock.Epoch, _superblock.FirstRecord);
-        bool isDirtyWhole = _dirty.Load(_superblock.Epoch);
+        bool isDirtyWhole = _dirty.Load(_superblock.PagesThrough);
         Guarded(() =>
         {
             // What was read here may be only what the operating system has in memory: a process ended before its flush, or the flush failed, after which the next one

@@ -204,15 +204,16 @@ public sealed partial class DiskCopy
         ulong sequence;
         lock (_gate)
         {
-            _checksums.Store(_superblock.Epoch + 1);
-            _dirty.Store(_superblock.Epoch + 1);
+            _checksums.Store(_superblock.NextEpoch);
+            _dirty.Store(_superblock.NextEpoch);
             sequence = _active.Sequence;
         }
         _metadata.Flush();
         Superblock next = _superblock with
         {
             Generation = _superblock.Generation + 1,
-            Epoch = _superblock.Epoch + 1,
+            Format = Superblock.FormatVersion,
+            Epoch = _superblock.NextEpoch,
             FirstRecord = _journal.LastRecord + 1,
             Sequence = sequence,
             CorruptBlocksFound = (ulong)Interlocked.Read(ref _corruptBlocksFound),

@@ -19,7 +19,7 @@ internal sealed class ChecksumTable
 
     private readonly ShadowPages _pages;
     private readonly int _cleanPageLimit;
-    private ulong _epoch; // of the latest versions
+    private ulong _epoch; // the latest of which a version counts
     private readonly Dictionary<long, Page> _loaded = [];
     private readonly Queue<long> _evictionOrder = new();
     private readonly HashSet<long> _changed = [];

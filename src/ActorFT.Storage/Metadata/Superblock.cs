@@ -13,11 +13,19 @@ namespace ActorFT.Storage.Metadata;
 /// </summary>
 internal sealed record Superblock
 {
-    internal const ushort FormatVersion = 1;
+    internal const ushort FormatVersion = 2;
+
+    // Pages of format 1 counted their own versions, which after checkpoints that were cut short may be beyond the epoch: all count, as they did then.
+    private const ushort CountingPages = 1;
+
+    // What the first checkpoint of format 2 adds: no page of format 1 has counted so far.
+    private const ulong BeyondCounts = 1UL << 32;
+
     internal static ReadOnlySpan<byte> Magic => "ActorFTd"u8;
     private const int HeaderBytes = 24;
     private const int NameLimitBytes = 256, ReasonLimitBytes = 1024;
 
+    internal ushort Format { get; init; } = FormatVersion;
     internal required ulong Generation { get; init; }
     internal required DiskName Name { get; init; }
     internal required Guid DiskId { get; init; }
@@ -34,6 +42,10 @@ internal sealed record Superblock
     internal required bool NeedsFullCompare { get; init; }
     /// <summary>Journal records of other epochs are of the past.</summary>
     internal required ulong Epoch { get; init; }
+    /// <summary>The epoch that the next checkpoint begins.</summary>
+    internal ulong NextEpoch => Epoch + (Format == CountingPages ? BeyondCounts : 1);
+    /// <summary>Versions of pages beyond this are of a checkpoint that was cut short.</summary>
+    internal ulong PagesThrough => Format == CountingPages ? ulong.MaxValue : Epoch;
     /// <summary>Number of the first record of the epoch.</summary>
     internal required ulong FirstRecord { get; init; }
     internal required ulong Sequence { get; init; }
@@ -77,7 +89,7 @@ internal sealed record Superblock
         body.U64(BlocksRepaired);
         byte[] slot = new byte[MetadataLayout.PageBytes];
         Magic.CopyTo(slot);
-        BinaryPrimitives.WriteUInt16LittleEndian(slot.AsSpan(8), FormatVersion);
+        BinaryPrimitives.WriteUInt16LittleEndian(slot.AsSpan(8), Format);
         BinaryPrimitives.WriteInt32LittleEndian(slot.AsSpan(12), body.Written.Length);
         body.Written.CopyTo(slot.AsSpan(HeaderBytes));
         BinaryPrimitives.WriteUInt64LittleEndian(slot.AsSpan(16), XxHash3.HashToUInt64(slot));
@@ -139,13 +151,13 @@ internal sealed record Superblock
         if (XxHash3.HashToUInt64(copy) != hash) return null;
         ushort version = BinaryPrimitives.ReadUInt16LittleEndian(copy.AsSpan(8));
         // Every version keeps magic, version, length and hash where they are, so that this is always told from damage.
-        if (version != FormatVersion)
-            throw new StorageConfigurationException($"The metadata {fileName} has format {version} and this program reads format {FormatVersion}; it was left as it is.");
+        if (version is not (CountingPages or FormatVersion))
+            throw new StorageConfigurationException($"The metadata {fileName} has format {version} and this program reads formats {CountingPages} to {FormatVersion}; it was left as it is.");
         int length = BinaryPrimitives.ReadInt32LittleEndian(copy.AsSpan(12));
         if (length is < 0 or > MetadataLayout.PageBytes - HeaderBytes) return null;
         try
         {
-            return DecodeBody(new StateReader(copy.AsSpan(HeaderBytes, length)));
+            return DecodeBody(version, new StateReader(copy.AsSpan(HeaderBytes, length)));
         }
         catch (StateFormatException)
         {
@@ -153,10 +165,11 @@ internal sealed record Superblock
         }
     }
 
-    private static Superblock DecodeBody(StateReader body)
+    private static Superblock DecodeBody(ushort format, StateReader body)
     {
         var superblock = new Superblock
         {
+            Format = format,
             Generation = body.U64(),
             Name = new DiskName(Encoding.UTF8.GetString(body.Bytes(NameLimitBytes)), Encoding.UTF8.GetString(body.Bytes(NameLimitBytes))),
             DiskId = new Guid(body.Raw(16)),

@@ -125,7 +125,7 @@ public sealed class DiskCopyFilesTests : IDisposable
         File.WriteAllBytes(path, metadata);
         string message = Refused(() => DiskCopyFiles.Open(Settings())).Message;
         Assert.Contains("format 9", message, StringComparison.Ordinal);
-        Assert.Contains("format 1", message, StringComparison.Ordinal);
+        Assert.Contains("formats 1 to 2", message, StringComparison.Ordinal);
     }
 
     [Fact]
