@@ -31,7 +31,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
     private readonly MachineParts _parts;
     private readonly Queue<ProtocolEvent> _events = new();
     private readonly Queue<Effect> _effects = new();
-    private PreciseTimer? _timer;
+    private MachineTimer? _timer;
     private readonly Queue<(object Message, IActorRef Sender)> _early = []; // what came before Begin
     private ulong _steppedAtNs; // when the event was taken whose effects are being done
     private bool _isDraining;
@@ -100,7 +100,7 @@ public sealed partial class LockstepCoordinatorActor : UntypedActor, IDisposable
         IActorRef self = Self;
         Feed(new Started(Now, begin.DiskTerm));
         BeginDisks(begin.Disks);
-        _timer = new PreciseTimer($"timer {_options.Identity.Machine}", ReplicaProtocol.TickNs,
+        _timer = MachineExecutor.Current.StartTimer(ReplicaProtocol.TickNs,
             () => self.Tell(MachineProtocol.Tick.Instance, ActorRefs.NoSender), () => self.Tell(MachineProtocol.Wake.Instance, ActorRefs.NoSender));
         _options.Link.Register(_options.Channel, Self);
         while (_early.TryDequeue(out (object Message, IActorRef Sender) early)) Handle(early.Message, early.Sender);

@@ -61,7 +61,8 @@ public sealed class MachineActor : UntypedActor
             next = Context.Watch(Context.ActorOf(VcpuActor.Props(i, next, _parts.Meters[i]).WithDispatcher(thread), VcpuName(i)));
         _parts.FirstVcpu = next;
         _parts.Disks = [.. definition.Disks.Select((disk, i) => Context.Watch(Context.ActorOf(DiskActor.Props(_resources.Disks[i] with { Faults = _options.Faults }, _coordinator,
-            new DiskLink(_options.Link, _options.Channel, _options.Identity.Self.Incarnation)), DiskActor.NamePrefix + disk.Name)))];
+            new DiskLink(_options.Link, _options.Channel, _options.Identity.Self.Incarnation)).WithDispatcher(MachineDispatcher.OfDisk(Context.System, definition.Name, disk.Name)),
+            DiskActor.NamePrefix + disk.Name)))];
         _options.Link.RegisterParcels(_options.Channel, OnParcel(_parts.Disks));
         _parts.Nics = [.. definition.Nics.Select((nic, i) => Context.Watch(Context.ActorOf(
             NicActor.Props(NicOptions(nic.Name, i), _coordinator), NicActor.NamePrefix + nic.Name)))];

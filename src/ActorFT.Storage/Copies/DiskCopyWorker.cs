@@ -17,7 +17,29 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         internal long SeenAt { get; set; } = submittedAt; // when it was last looked at
         internal TimeSpan Age { get; set; } // by then; of the time that the worker ran
         internal bool IsStallReported { get; set; }
-        internal TaskCompletionSource<BlockOutcome> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        internal TaskCompletionSource<BlockOutcome> Completion { get; } = new();
+    }
+
+    // Where one thread waits for its next job.
+    private sealed class Seat : IDisposable
+    {
+        private readonly AutoResetEvent _woken = new(false);
+        private bool _isAsleep; // these two under the worker's gate
+        internal Job? Job { get; set; }
+
+        // Under the gate; Sleep follows outside of it.
+        internal void LieDown() => _isAsleep = true;
+
+        internal void Sleep() => _woken.WaitOne();
+
+        internal void Wake()
+        {
+            if (!_isAsleep) return;
+            _isAsleep = false;
+            _woken.Set();
+        }
+
+        public void Dispose() => _woken.Dispose();
     }
 
     private readonly DiskCopyWorkerOptions _options;
@@ -26,6 +48,11 @@ public sealed class DiskCopyWorker : IAsyncDisposable
     private readonly RequestOrder _order = new();
     private readonly Dictionary<RequestOrder.Item, Job> _jobs = [];
     private readonly List<(Job Job, FlushTicket Ticket)> _flushes = [];
+    // A job is given to one thread, which alone is woken: with all of them looking for it, a request cost a dozen switches between threads. Of those that
+    // read the last to lie down is the first to rise, for what it needs is in the processor's cache.
+    private readonly Stack<Seat> _freeReaders = new();
+    private readonly Seat _flusher = new();
+    private Seat? _freeMutator;
     private readonly ITimer _stallTimer;
     private readonly TimeSpan _period; // between two looks for stalls
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -70,7 +97,10 @@ public sealed class DiskCopyWorker : IAsyncDisposable
 
     /// <summary>Submits a request; requests keep their order as <see cref="RequestOrder"/> says. False if too many are under way, or it is closed.</summary>
     /// <param name="request">The machine's request, or one of resync's own, which takes its place among them.</param>
-    /// <param name="completion">Ends when the request has; never faulted by the device, only by a broken invariant.</param>
+    /// <param name="completion">
+    /// Ends when the request has; never faulted by the device, only by a broken invariant. Ended on the thread that carried the request out: what runs
+    /// synchronously then must only hand over.
+    /// </param>
     public bool TrySubmit(BlockRequested request, out Task<BlockOutcome> completion)
     {
         var job = new Job(request, _options.Time.GetTimestamp());
@@ -100,7 +130,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
             if (_isStopping || _jobs.Count >= _options.QueueLimit) return false;
             _jobs[job.Item] = job;
             _order.Add(job.Item);
-            Monitor.PulseAll(_gate);
+            Assign();
         }
         return true;
     }
@@ -157,7 +187,9 @@ public sealed class DiskCopyWorker : IAsyncDisposable
             jobs = [.. _jobs.Values.OrderBy(j => j.Item.Request.RequestId)];
             _jobs.Clear();
             foreach (Job job in jobs) _order.Finish(job.Item);
-            Monitor.PulseAll(_gate);
+            while (_freeReaders.TryPop(out Seat? reader)) reader.Wake();
+            _freeMutator?.Wake();
+            _flusher.Wake();
         }
         foreach (Job job in jobs) End(job, BlockStatus.IoError, default, fault, detail);
     }
@@ -181,6 +213,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
                 try
                 {
                     _stallTimer.Dispose();
+                    _flusher.Dispose();
                     Copy.Dispose();
                 }
                 finally
@@ -191,22 +224,54 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         }
     }
 
-    private Job? TakeJob(Func<RequestOrder.Item?> start)
+    // Under the gate: what may run now goes to threads that have nothing to do.
+    private void Assign()
+    {
+        if (_isStopping) return;
+        while (_freeReaders.Count != 0 && _order.StartRead() is { } read) Give(_freeReaders.Pop(), read);
+        if (_freeMutator is not { } mutator || _order.StartMutation() is not { } mutation) return;
+        _freeMutator = null;
+        Give(mutator, mutation);
+    }
+
+    private void Give(Seat seat, RequestOrder.Item item)
+    {
+        seat.Job = _jobs[item];
+        seat.Wake();
+    }
+
+    // The next job of the thread that has this seat; null when the worker stops.
+    private Job? TakeJob(Seat seat, bool reads)
     {
         lock (_gate)
         {
-            while (true)
+            if (reads) _freeReaders.Push(seat);
+            else _freeMutator = seat;
+            Assign();
+        }
+
+        while (true)
+        {
+            lock (_gate)
             {
                 if (_isStopping) return null;
-                if (start() is { } item) return _jobs[item];
-                Monitor.Wait(_gate);
+                if (seat.Job is { } job)
+                {
+                    seat.Job = null;
+                    return job;
+                }
+
+                seat.LieDown();
             }
+
+            seat.Sleep();
         }
     }
 
     private void RunReads()
     {
-        while (TakeJob(_order.StartRead) is { } job)
+        using Seat seat = new();
+        while (TakeJob(seat, reads: true) is { } job)
         {
             byte[] data = [];
             Carry(job, () =>
@@ -221,9 +286,10 @@ public sealed class DiskCopyWorker : IAsyncDisposable
 
     private void RunMutations()
     {
+        using Seat seat = new();
         try
         {
-            while (TakeJob(_order.StartMutation) is { } job)
+            while (TakeJob(seat, reads: false) is { } job)
             {
                 if (job.Item.Request.Operation == BlockOperation.Flush) BeginFlush(job);
                 else Carry(job, () => Mutate(job), () => default);
@@ -235,7 +301,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
             lock (_gate)
             {
                 _mutationsEnded = true;
-                Monitor.PulseAll(_gate);
+                _flusher.Wake();
             }
         }
     }
@@ -268,7 +334,8 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         {
             _order.Finish(job.Item);
             _flushes.Add((job, ticket));
-            Monitor.PulseAll(_gate);
+            _flusher.Wake();
+            Assign(); // reads that waited for it
         }
     }
 
@@ -278,7 +345,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         lock (_gate)
         {
             _isFull = true;
-            Monitor.PulseAll(_gate);
+            _flusher.Wake();
         }
     }
 
@@ -307,15 +374,23 @@ public sealed class DiskCopyWorker : IAsyncDisposable
     {
         while (true)
         {
-            (Job Job, FlushTicket Ticket)[] batch;
+            (Job Job, FlushTicket Ticket)[]? batch = null;
             lock (_gate)
             {
-                while (_flushes.Count == 0 && !_isFull && !(_isStopping && _mutationsEnded)) Monitor.Wait(_gate);
-                if (_flushes.Count == 0 && !_isFull) return;
-                // All that wait are served by one: the last covers the others.
-                batch = [.. _flushes];
-                _flushes.Clear();
-                if (batch.Length == 0) _isFull = false;
+                if (_flushes.Count != 0 || _isFull)
+                {
+                    // All that wait are served by one: the last covers the others.
+                    batch = [.. _flushes];
+                    _flushes.Clear();
+                    if (batch.Length == 0) _isFull = false;
+                }
+                else if (_isStopping && _mutationsEnded) return;
+                else _flusher.LieDown();
+            }
+            if (batch is null)
+            {
+                _flusher.Sleep();
+                continue;
             }
             if (batch.Length == 0)
             {
@@ -371,7 +446,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         lock (_gate)
         {
             _order.Finish(job.Item);
-            Monitor.PulseAll(_gate);
+            Assign();
             return _jobs.Remove(job.Item);
         }
     }
