@@ -157,6 +157,7 @@ public sealed partial class LockstepCoordinatorActor
         else if (_mode == Mode.Following && _executing is { } record)
         {
             ObserveFrames(outputs);
+            NoteWrites(outputs);
             _events.Enqueue(new RecordRoundExecuted(Now, outputs));
             if (++_executingRound == record.Rounds.Length) FinishRecord(machine, record);
         }
@@ -166,6 +167,13 @@ public sealed partial class LockstepCoordinatorActor
         ContinueStream();
         if (_isScrubDue) ScrubMemory();
         QueueRound();
+    }
+
+    // A follower's disk gets a record's writes at the record's end; the leader may have ended them for the guest within it.
+    private void NoteWrites(List<MachineOutput> outputs)
+    {
+        foreach (MachineOutput output in outputs)
+            if (output is BlockRequested { Operation: BlockOperation.Write } write) _issued[(write.DiskIndex, write.RequestId)] = write.Data.Length;
     }
 
     // A follower learns the machine's addresses, so that it can announce them all once it leads.

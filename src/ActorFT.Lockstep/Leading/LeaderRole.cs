@@ -25,7 +25,7 @@ internal sealed partial class LeaderRole : ReplicaRole
     private RecordBuilder _open;
     private FollowerStream? _stream;
     private Configuration _configuration;
-    private ulong _openTimeNs, _openAtNs, _lastDigestTimeNs, _beatAtNs;
+    private ulong _openTimeNs, _openAtNs, _lastDigestTimeNs, _beatAtNs, _flushExpectedUntilNs;
     private uint _streamsBegun;
     private bool _digestAsked, _closesSoon;
     private string? _drop;         // why the peer is to be left out; null while it is wanted
@@ -159,16 +159,29 @@ internal sealed partial class LeaderRole : ReplicaRole
         }
         Context.Clock.Executed(executed.Round.TimeNs);
         var immediate = new List<MachineOutput>();
-        _gate.Add(round, executed.Outputs, immediate);
-        _closesSoon |= executed.Outputs.Any(output => output is BlockRequested { Operation: BlockOperation.Flush });
+        _closesSoon |= _gate.Add(round, executed.Outputs, immediate);
+        NoteFlushesAndWrites(executed);
         if (immediate.Count != 0) Context.Emit(new Perform(immediate));
         ForgetFlushes(executed.Round.Inputs);
         if (ShouldClose(executed.Round.TimeNs)) BeginClose(forceDigest: false);
     }
 
+    // A flush ends when the follower has done it too; a write has ended for the guest already, and what it brings about is the flush. In verified it must not be in a record that
+    // closes by its age: such a one has no digest.
+    private void NoteFlushesAndWrites(RoundExecuted executed)
+    {
+        ulong timeNs = executed.Round.TimeNs;
+        foreach (MachineOutput output in executed.Outputs)
+        {
+            if (output is not BlockRequested request) continue;
+            if (request.Operation == BlockOperation.Flush) (_flushExpectedUntilNs, _closesSoon) = (timeNs + Settings.FlushExpectedNs, true);
+            else if (request.Operation == BlockOperation.Write) _closesSoon |= timeNs < _flushExpectedUntilNs || Settings.Commit == CommitMode.Verified;
+        }
+    }
+
     // As soon as something waits for it, at the latest after MaxRecordNs (design.md §3).
     private bool ShouldClose(ulong timeNs) => _open.RoundCount != 0
-        && (_open.MustClose || _closesSoon || _gate.HoldsFrom(_open.FirstRound) || timeNs - _openTimeNs >= Settings.MaxRecordNs);
+        && (_open.MustClose || _closesSoon || timeNs - _openTimeNs >= Settings.MaxRecordNs);
 
     private void BeginClose(bool forceDigest)
     {

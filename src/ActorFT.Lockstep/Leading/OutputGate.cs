@@ -29,8 +29,10 @@ internal sealed class OutputGate
     private ulong _newest;
 
     /// <summary>Takes the outputs of a round; those that need not wait go to <paramref name="immediate"/>.</summary>
-    public void Add(ulong round, IReadOnlyList<MachineOutput> outputs, List<MachineOutput> immediate)
+    /// <returns>Whether anything is held that the world or the guest waits for; a write is not: it has ended for the guest.</returns>
+    public bool Add(ulong round, IReadOnlyList<MachineOutput> outputs, List<MachineOutput> immediate)
     {
+        bool isAwaited = false;
         foreach (MachineOutput output in outputs)
         {
             if (_writesAtOnce && output is BlockRequested || !_order.MustWait(output))
@@ -41,7 +43,10 @@ internal sealed class OutputGate
             _held.Enqueue((round, output));
             _newest = round;
             HeldBytes += SizeOf(output);
+            isAwaited |= output is not BlockRequested { Operation: BlockOperation.Write };
         }
+
+        return isAwaited;
     }
 
     /// <summary>Takes back what was let go and did not leave: it is first to leave again.</summary>

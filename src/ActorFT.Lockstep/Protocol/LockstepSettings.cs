@@ -55,6 +55,12 @@ public sealed record LockstepSettings
     /// <summary>A record closes at the latest after this much machine time: bounds how far the follower trails.</summary>
     public ulong MaxRecordNs { get; init; } = 2 * Ms;
 
+    /// <summary>
+    /// So long after a flush, in machine time, the next one is expected: a record closes at a write, so that the follower has done what is before the flush when it comes.
+    /// Else nothing waits for a write, which has ended for the guest.
+    /// </summary>
+    public ulong FlushExpectedNs { get; init; } = 100 * Ms;
+
     /// <summary>A digest is taken at least this often in machine time.</summary>
     public ulong DigestIntervalNs { get; init; } = 10 * Ms;
 

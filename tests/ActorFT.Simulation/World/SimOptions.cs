@@ -94,6 +94,7 @@ internal sealed record SimOptions
                 MaxIsolations = 1000,
                 HandOverTimeoutNs = 400 * Ms,
                 FirstBootWaitNs = 300 * Ms,
+                FlushExpectedNs = (seed % 3) switch { 0 => 0, 1 => 3 * Ms, _ => 100 * Ms }, // a record closes late at a write, or at once
                 OnDivergence = random.Pick(DivergencePolicy.IsolateFollower, DivergencePolicy.IsolateLeader),
             },
         };

@@ -21,6 +21,7 @@ internal sealed partial class SimProcess
     public BlockRequested? NotExecutable { get; private set; }
 
     private int _recordRound;
+    private readonly HashSet<ulong> _recordWrites = []; // asked for in the record that runs: its disk gets them at the record's end
     private bool _isRecordRoundRunning;
 
     private void ChangePace(int percent)
@@ -132,6 +133,7 @@ internal sealed partial class SimProcess
     private void BeginRecord(Record record)
     {
         (_record, _recordRound) = (record, 0);
+        _recordWrites.Clear();
         PumpRecord();
     }
 
@@ -159,6 +161,7 @@ internal sealed partial class SimProcess
             return;
         }
         List<MachineOutput> outputs = RunRound(round.TimeNs, inputs);
+        foreach (MachineOutput output in outputs) if (output is BlockRequested { Operation: BlockOperation.Write } write) _recordWrites.Add(write.RequestId);
         _recordRound++;
         Feed(new RecordRoundExecuted(LocalNow, outputs));
         if (_record != record) return;
@@ -183,7 +186,8 @@ internal sealed partial class SimProcess
             if (Machine!.PendingRequests.FirstOrDefault(request => request.RequestId == reference.RequestId) is not { } made) continue; // never made here
             if (!_completions.TryGetValue(reference.RequestId, out BlockCompleted? own))
             {
-                if (made.Operation != BlockOperation.Write || !Disks.TakesLeadersWord(made, reference)) return false;
+                if (made.Operation != BlockOperation.Write || !Disks.TakesLeadersWord(made, reference, _recordWrites.Contains(made.RequestId))) return false;
+                if (_recordWrites.Contains(made.RequestId)) World.Count("write that ended within its record");
                 _completions[made.RequestId] = own = new BlockCompleted(made.DiskIndex, made.RequestId, BlockStatus.Ok, default);
             }
 

@@ -23,7 +23,8 @@ public sealed partial class LockstepCoordinatorActor
         }
     }
 
-    // A follower: whether this server's own answer is there, is not owed, or need not be waited for.
+    // A follower: whether this server's own answer is there, is not owed, or need not be waited for. Of writes that are yet to reach its disk it is never waited for in vain:
+    // one record has no more of them that the leader ended than may be behind, for the leader's disk gets them at the record's end, too.
     private bool IsHere(BlockCompletionReference wanted)
     {
         (int Disk, ulong Request) key = (wanted.DiskIndex, wanted.RequestId);

@@ -143,8 +143,8 @@ internal sealed class MirroredDisks : SimDisks
 
     public override bool EndsEarly(BlockRequested write) => World.Random.Chance(0.7) && _behind.TryAdd(write.DiskIndex, write.RequestId, write.Data.Length);
 
-    public override bool TakesLeadersWord(BlockRequested write, BlockCompletionReference reference) =>
-        reference.Status == BlockStatus.Ok && _issued.Contains((write.DiskIndex, write.RequestId)) && World.Random.Chance(0.7) && _behind.TryAdd(write.DiskIndex, write.RequestId, write.Data.Length);
+    public override bool TakesLeadersWord(BlockRequested write, BlockCompletionReference reference, bool isYetToBeMade) =>
+        reference.Status == BlockStatus.Ok && (isYetToBeMade || _issued.Contains((write.DiskIndex, write.RequestId)) && World.Random.Chance(0.7)) && _behind.TryAdd(write.DiskIndex, write.RequestId, write.Data.Length);
 
     public override bool MustWait(FlushId flush) => _behind.MustWait(flush);
 

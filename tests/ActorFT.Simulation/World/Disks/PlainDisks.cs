@@ -21,7 +21,8 @@ internal sealed class PlainDisks(SimProcess process) : SimDisks(process)
     public override bool EndsEarly(BlockRequested write) =>
         !World.Random.Chance(0.5) && Process.Machine!.PendingRequests.All(other => other.RequestId >= write.RequestId || _writesBehind.Contains(other.RequestId)) && _writesBehind.Add(write.RequestId);
 
-    public override bool TakesLeadersWord(BlockRequested write, BlockCompletionReference reference) => !World.Random.Chance(0.5) && _writesBehind.Add(write.RequestId);
+    public override bool TakesLeadersWord(BlockRequested write, BlockCompletionReference reference, bool isYetToBeMade) =>
+        (!World.Random.Chance(0.5) || isYetToBeMade) && _writesBehind.Add(write.RequestId);
 
     public override ulong Mark => Disk.TermMark;
 

@@ -52,8 +52,8 @@ internal abstract class SimDisks(SimProcess process)
     /// <summary>Whether the machine is told now that a write ended which is still to be done; then it is behind.</summary>
     public abstract bool EndsEarly(BlockRequested write);
 
-    /// <summary>A follower: whether the leader's word for a write's end is enough; then it is behind.</summary>
-    public abstract bool TakesLeadersWord(BlockRequested write, BlockCompletionReference reference);
+    /// <summary>A follower: whether the leader's word for a write's end is enough; then it is behind. It must be when this server's disk gets the write only after this round.</summary>
+    public abstract bool TakesLeadersWord(BlockRequested write, BlockCompletionReference reference, bool isYetToBeMade);
 
     /// <summary>Writes that ended for the machine, and not by the disk.</summary>
     public virtual IReadOnlyCollection<ulong> WritesBehind => [];
