@@ -65,6 +65,7 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(1496UL)] // what failed on the only copy, the other replica made later, behind the region that it had from the only copy: the two differed
     [InlineData(1696UL)] // a server claimed to boot alone though a disk had failed while it was marked for that
     [InlineData(1871UL)] // a server that the arbiter gave the lead made the other's complete disks from its own, which had come to lack something meanwhile
+    [InlineData(1875UL)] // a leader's copy was left out for that of a server that was no member yet and was given up: then neither was of use
     [InlineData(2525UL)] // a copy that was opened again wrote a checkpoint over the only durable one, and power failed: blocks with checksums of before
     public void SeedThatBrokeARuleOnce_HoldsAll(ulong seed)
     {

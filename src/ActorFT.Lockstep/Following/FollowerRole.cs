@@ -58,6 +58,8 @@ internal sealed partial class FollowerRole : ReplicaRole
 
     public override bool HasPeer => _promotion is null;
 
+    public override bool IsMember => _isMember;
+
     public override void Enter()
     {
         Context.Clock.Start(Context.Clock.LastNs, Context.NowNs);

@@ -62,6 +62,8 @@ internal sealed partial class LeaderRole : ReplicaRole
 
     public override bool HasPeer => _stream is not null;
 
+    public override bool IsMember => true;
+
     private bool IsDuplex => _stream is { Phase: StreamPhase.Duplex } && _drop is null;
 
     /// <summary>Whether outputs wait for the peer: from before a claim may make it a member until a claim leaves it out.</summary>

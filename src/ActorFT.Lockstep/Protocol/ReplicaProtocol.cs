@@ -53,6 +53,9 @@ public sealed class ReplicaProtocol
     /// <summary>Whether the other replica takes part: being made from this one, or in lockstep with it.</summary>
     public bool HasPeer => _context.Role.HasPeer;
 
+    /// <summary>Whether the configuration, as it is known here, names this replica: one that was made from the leader is none until the arbiter has made it one.</summary>
+    public bool IsMember => _context.Role.IsMember;
+
     /// <summary>Leading: the time for a round that begins now.</summary>
     public ulong StampRound(ulong nowNs) => _context.Clock.Stamp(nowNs);
 

@@ -19,6 +19,9 @@ internal abstract class ReplicaRole(ReplicaContext context)
     /// <summary>Whether the other replica takes part in the machine with this one.</summary>
     public virtual bool HasPeer => false;
 
+    /// <summary>Whether the configuration, as it is known here, names this replica.</summary>
+    public virtual bool IsMember => false;
+
     public virtual void Enter() { }
 
     /// <summary>An event is about to be taken. Everything that was emitted before is done, but what is returned.</summary>

@@ -63,6 +63,17 @@ public class DisksChangeTests
         Assert.Single(replica.Effects.OfType<Lead>()); // the other's copies serve it
     }
 
+    // Its copies of disks count from then on, not before (seed 1875).
+    [Fact]
+    public void ReplicaMadeFromTheLeader_IsNoMember_UntilTheArbiterSaysSo()
+    {
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings()).Load();
+        Assert.Equal(ReplicaRoleName.Following, replica.Status.Role);
+        Assert.False(replica.IsMember);
+        replica.Answer(new Configuration(2, ScriptedReplica.Peer, replica.Self));
+        Assert.True(replica.IsMember);
+    }
+
     private static void Disks(ScriptedReplica replica, bool areCurrent, bool areStale = false) => replica.Step(new DisksChanged(replica.Now, areCurrent, areStale));
 
     private static IEnumerable<ArbiterClaim> Claims(ScriptedReplica replica) => replica.Effects.OfType<AskArbiter>().Select(ask => ask.Request).OfType<ArbiterClaim>();

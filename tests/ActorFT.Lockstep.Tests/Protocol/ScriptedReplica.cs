@@ -30,6 +30,7 @@ internal sealed class ScriptedReplica
     public bool MarksDisks { get; set; } = true;
     public ulong Now { get; private set; } = 1_000 * Ms;
     public ReplicaStatus Status => _protocol.Status;
+    public bool IsMember => _protocol.IsMember;
     public List<Effect> Effects { get; } = [];
     public IEnumerable<ProtocolFault> Faults => Effects.OfType<RaiseFault>().Select(raise => raise.Fault);
     public IEnumerable<LinkMessage> Sent => Effects.OfType<SendLink>().Select(send => send.Envelope.Message);
@@ -98,6 +99,14 @@ internal sealed class ScriptedReplica
     /// <summary>Is rebuilt by the peer and taken in: follows in term 2.</summary>
     public ScriptedReplica Follow()
     {
+        Load();
+        Answer(new Configuration(2, Peer, Self));
+        return this;
+    }
+
+    /// <summary>Is rebuilt by the peer, and not taken in yet.</summary>
+    public ScriptedReplica Load()
+    {
         Configuration alone = new(1, Peer, null);
         Answer(alone);
         Step(new LinkUp(Now, 0));
@@ -105,7 +114,6 @@ internal sealed class ScriptedReplica
         Step(new StatePrepared(Now, s_followed));
         Hear(new StateEnd(s_followed, 0, 0, 0, new Digest(9, 9)));
         Step(new StateLoaded(Now, s_followed, new Digest(9, 9)));
-        Answer(new Configuration(2, Peer, Self));
         return this;
     }
 

@@ -214,6 +214,7 @@ internal sealed partial class LiveMirrorSimulation
                 // The state: what was made and has not ended is made again by the joiner.
                 source.Mirror.MarkBase();
                 other.Mirror.PeerIn(_pairing, 0, isSource: false);
+                other.Mirror.Enrolled();
                 (_isPaired, other.IsLatest) = (true, true);
                 _flushesDone[other.Index].Clear();
                 other.Executed = source.Executed;

@@ -35,7 +35,7 @@ internal abstract class MirrorHostBase : IMirrorHost
         _submitted.RemoveAt(0);
         byte[] data = new byte[request.Operation == BlockOperation.Read && fault is null ? request.LengthBytes : 0];
         Array.Fill(data, content);
-        ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, data), fault, "", badBlocks, null, latencyMs));
+        ended(new BlockOutcome(new BlockCompleted(0, request.RequestId, fault is null ? BlockStatus.Ok : BlockStatus.IoError, data), fault, "", badBlocks, fault is null && request.Operation == BlockOperation.Flush ? new FlushTicket(request.RequestId) : null, latencyMs));
     }
 
     public void Submit(BlockRequested request, Action<BlockOutcome> ended) => _submitted.Add((request, ended));
@@ -59,7 +59,7 @@ internal abstract class MirrorHostBase : IMirrorHost
 
     public virtual void MarkStale(Action ended) => throw new NotSupportedException();
 
-    public void MarkCurrent(Action<bool> ended) => throw new NotSupportedException();
+    public virtual void MarkCurrent(Action<bool> ended) => throw new NotSupportedException();
 
     public bool OnBadBlocks(int count) => true;
 

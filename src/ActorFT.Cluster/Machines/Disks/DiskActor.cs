@@ -105,6 +105,7 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
                 _incoming.Clear();
                 _mirror.PeerIn(peer.Stream.Term, peer.Stream.Number, peer.IsSource);
                 break;
+            case DiskProtocol.Enrolled: _mirror.Enrolled(); break;
             case DiskProtocol.MarkBase: _mirror.MarkBase(); break;
             case DiskProtocol.Leads leads: _mirror.Leads(leads.IsLeading); break;
             case DiskProtocol.PeerGone: _mirror.PeerGone(); break;

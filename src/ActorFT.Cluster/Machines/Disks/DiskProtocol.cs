@@ -19,6 +19,9 @@ public static class DiskProtocol
     /// <summary>To a disk: the two replicas are a pair from here on.</summary>
     public sealed record PeerIn(StreamId Stream, bool IsSource) : MachineProtocol.ILocalMessage;
 
+    /// <summary>To a disk: this server, made from the other, is a member now.</summary>
+    public sealed record Enrolled : MachineProtocol.ILocalMessage;
+
     /// <summary>To a disk: the machine's state is taken now.</summary>
     public sealed record MarkBase : MachineProtocol.ILocalMessage;
 

@@ -14,7 +14,7 @@ public sealed partial class LockstepCoordinatorActor
 {
     private MachineDisks _disks = new([]);
     private MirrorReassembly[] _incoming = [];
-    private bool _areDisksCurrent = true, _areDisksStale, _isPeerTold;
+    private bool _areDisksCurrent = true, _areDisksStale, _isPeerTold, _isEnrolledTold;
     private readonly Dictionary<int, (int Disk, object Answer)> _staleMarks = [];
     private int _staleNumber;
 
@@ -115,15 +115,18 @@ public sealed partial class LockstepCoordinatorActor
     private void TellPeerIn(StreamId stream, bool isSource)
     {
         if (!HasDisks) return;
-        _isPeerTold = true;
+        (_isPeerTold, _isEnrolledTold) = (true, isSource);
         foreach (MirrorReassembly incoming in _incoming) incoming.Clear();
         TellDisks(new DiskProtocol.PeerIn(stream, isSource));
     }
 
-    // A leader that goes on alone, or a follower that won and executes the rest: nothing more comes from the other's copies.
+    // A leader that goes on alone, or a follower that won and executes the rest: nothing more comes from the other's copies. A follower that was made a member: its copies may count.
     private void NoteDisks()
     {
         if (_mode != Mode.None && !_protocol.HasPeer) TellPeerGone();
+        if (!_isPeerTold || _isEnrolledTold || !_protocol.IsMember) return;
+        _isEnrolledTold = true;
+        TellDisks(new DiskProtocol.Enrolled());
     }
 
     private void TellPeerGone()

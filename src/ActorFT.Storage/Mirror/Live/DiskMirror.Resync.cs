@@ -451,10 +451,11 @@ public sealed partial class DiskMirror
         Pump();
     }
 
-    // Every region is equal, both copies were stable at one place since, and this replica has come to the place that the regions were read at.
+    // Every region is equal, both copies were stable at one place since, this replica has come to the place that the regions were read at, and this server is a member.
     private void ConsiderCurrent()
     {
         if (Use != CopyUse.Rebuilding || _plan is not { IsComplete: true } || !_isConfirmedWhole || _position < _fetchedThrough || _isMarkingCurrent) return;
+        if (!_isEnrolled && _settings.Bug != MirrorBug.CurrentBeforeEnrolled) return;
         _isMarkingCurrent = true;
         int life = _life, copyLife = _copyLife;
         _host.MarkCurrent(isMarked =>

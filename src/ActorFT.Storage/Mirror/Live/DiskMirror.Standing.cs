@@ -35,6 +35,19 @@ public sealed partial class DiskMirror
     /// <summary>The machine's replica is made anew here: the copy counts as stale from now on, whatever it holds, and that is durable.</summary>
     public void Joined() => _isStaleMarked = true;
 
+    private bool _isEnrolled;
+
+    /// <summary>
+    /// This server, made from the peer, is a member of the machine. Until then its copy is not current, whatever it holds: the peer, which may go on alone at any time, must not
+    /// leave its own copy out for one that nobody may use then.
+    /// </summary>
+    public void Enrolled()
+    {
+        if (!_isPeerIn) return;
+        _isEnrolled = true;
+        ConsiderCurrent();
+    }
+
     private void Fail(CopyFaultKind kind, string detail)
     {
         if (Use == CopyUse.Out) return;

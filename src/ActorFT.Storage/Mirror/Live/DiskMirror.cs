@@ -10,7 +10,7 @@ namespace ActorFT.Storage.Mirror.Live;
 /// One server's side of one disk: its replica's requests go to its own copy, or, where that cannot serve, are answered by the peer's; what its own copy
 /// lacks is fetched while both go on. Pure: no threads, no clock, no I/O; <see cref="IMirrorHost"/> has them. One caller at a time.
 /// <code>
-///           copy failed                opened again            every region equal, both flushed at one place
+///           copy failed                opened again       every region equal, both flushed at one place, a member
 ///  CURRENT ─────────────► OUT ──────────────────────► REBUILDING ─────────────────────────────────────────► CURRENT
 ///     │ bad block: the region is fetched as in a rebuild, the copy stays current
 /// </code>
@@ -140,7 +140,7 @@ public sealed partial class DiskMirror
     public void PeerIn(ulong term, ulong number, bool isSource)
     {
         if (isSource) PeerGone(); // one that is replaced at once was never told to be gone
-        (_isPeerIn, _pairing, _isSource) = (true, (term, number), isSource);
+        (_isPeerIn, _pairing, _isSource, _isEnrolled) = (true, (term, number), isSource, isSource);
         (_peerUse, _peerReason) = (null, "");
         ForgetQuestions(isPeerPerhapsComplete: !isSource); // what is made from this copy is not, before both have flushed at one place
         _wants.Clear();

@@ -147,4 +147,6 @@ internal enum MirrorBug : byte
     ForgetsWhatIsAhead = 13,
     /// <summary>Gives a region to the other copy before that one's replica has made, and would make again, changes that failed here.</summary>
     ForgetsWhatItLacks = 14,
+    /// <summary>Becomes current on a server that is no member yet.</summary>
+    CurrentBeforeEnrolled = 15,
 }

@@ -22,7 +22,7 @@ internal sealed class MirroredDisks : SimDisks
     private MachineDisks _disks = new([]);
     private uint _number;
     private int _ticks;
-    private bool _isPeerTold, _areCurrent = true, _areStale;
+    private bool _isPeerTold, _isEnrolledTold, _areCurrent = true, _areStale;
 
     // The keeper of the mark: one write after the other.
     private ulong _keeperTerm, _keeperBusyUntilNs;
@@ -238,7 +238,7 @@ internal sealed class MirroredDisks : SimDisks
 
     private void TellPeerIn(StreamId stream, bool isSource)
     {
-        _isPeerTold = true;
+        (_isPeerTold, _isEnrolledTold) = (true, isSource);
         foreach (MirrorReassembly incoming in _incoming) incoming.Clear();
         ToDisks(actor => actor.Mirror.PeerIn(stream.Term, stream.Number, isSource));
     }
@@ -246,6 +246,9 @@ internal sealed class MirroredDisks : SimDisks
     public override void AfterSteps()
     {
         if (Process.HasState && !Process.Protocol.HasPeer) TellPeerGone();
+        if (!_isPeerTold || _isEnrolledTold || !Process.Protocol.IsMember) return;
+        _isEnrolledTold = true;
+        ToDisks(actor => actor.Mirror.Enrolled());
     }
 
     private void TellPeerGone()
