@@ -87,6 +87,7 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(nameof(MirrorBug.ForgetsWhatItLacks), 1771)]
     [InlineData(nameof(MirrorBug.TakesHeldReadsForEnded), 315)]
     [InlineData(nameof(MirrorBug.CleansWithoutMeeting), 310)]
+    [InlineData(nameof(MirrorBug.CurrentBeforeEnrolled), 1499)]
     [InlineData(nameof(PlantedBug.TakeLeadWithoutDisks), 1063)]
     public void PlantedBug_IsFoundWithinAThousandSeedsAndReplaysExactly(string name, int first)
     {
