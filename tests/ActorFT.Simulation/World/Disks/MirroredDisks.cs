@@ -153,7 +153,7 @@ internal sealed class MirroredDisks : SimDisks
     public override void Discard()
     {
         _behind.Clear();
-        ToDisks(actor => actor.Mirror.Reset());
+        ToDisks(actor => actor.Reset());
         _isPeerTold = false;
         _issued.Clear();
     }

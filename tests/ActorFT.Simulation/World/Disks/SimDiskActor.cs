@@ -21,6 +21,7 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
     private SimDiskWorker? _worker, _closing;
     private ulong _recordsBusyUntilNs;
     private int _timer;
+    private int _machines; // rises when the machine is discarded: ids begin anew
     private Action? _asOnly; // to be done when the copy that was opened serves as it is
 
     public SimDiskActor(MirroredDisks owner, SimCopy files, ulong mark)
@@ -37,7 +38,7 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
 
     public DiskCopy? Copy => _worker?.Copy;
 
-    /// <summary>The last request of the machine that the copy's flushes cover.</summary>
+    /// <summary>The last request of the machine that the copy's flushes cover; of this machine, for the one before had the same ids.</summary>
     public ulong FlushedThrough { get; private set; }
 
     private SimWorld World => _owner.World;
@@ -95,9 +96,21 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
 
     public void Request(BlockRequested request) => Mirror.Request(request);
 
+    public void Reset()
+    {
+        ForgetFlushes();
+        Mirror.Reset();
+    }
+
+    private void ForgetFlushes()
+    {
+        _machines++;
+        FlushedThrough = 0;
+    }
+
     public void Prepare(StreamId stream)
     {
-        FlushedThrough = 0;
+        ForgetFlushes();
         _asOnly = null;
         _life.Prepare(() => _owner.ToCoordinator(_files.Disk, () => _owner.OnPrepared(_files.Disk, stream)));
     }
@@ -137,9 +150,10 @@ internal sealed class SimDiskActor : IMirrorHost, ICopyHost
             return;
         }
 
+        int machine = _machines;
         worker.Submit(request, outcome =>
         {
-            if (request.Operation == BlockOperation.Flush && outcome.Fault is null && worker == _worker && request.RequestId < 1UL << 62) FlushedThrough = Math.Max(FlushedThrough, request.RequestId);
+            if (request.Operation == BlockOperation.Flush && outcome.Fault is null && worker == _worker && machine == _machines && request.RequestId < 1UL << 62) FlushedThrough = Math.Max(FlushedThrough, request.RequestId);
             ended(outcome);
         });
     }
