@@ -71,8 +71,8 @@ internal sealed partial class ToyMachine
     private void OnTimer(List<MachineOutput> outputs)
     {
         NextTimerNs = TimeNs + TimerNs;
-        // Not always: what closes a record must not always come with a request.
-        if (Accumulator % 3 != 0) Emit(outputs, head => new ConsoleWritten(0, head));
+        // Not always: what closes a record must not always come with a request. And not by the state: a flipped bit must change what is said, and not whether.
+        if (Mix(Life, Round) % 3 != 0) Emit(outputs, head => new ConsoleWritten(0, head));
         if (_disks is not null)
         {
             RequestOfDisks(outputs, _disks);
