@@ -61,6 +61,7 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(567UL)]  // of the checker: what a device had made of a write that was never flushed was not known to be that, once memory had hidden it from a look at the copy
     [InlineData(728UL)]  // a copy became current though it had met a bad block since that was decided
     [InlineData(838UL)]  // a read that its machine held back behind a write was answered for the other replica as of before the write
+    [InlineData(889UL)]  // a write met a bad block on the only complete copy, behind the region that the other had from it: both were complete, and differed
     [InlineData(1039UL)] // a follower that waited for a read that only its leader's copy could give won against it, went on with an error, and led another history
     [InlineData(1496UL)] // what failed on the only copy, the other replica made later, behind the region that it had from the only copy: the two differed
     [InlineData(1696UL)] // a server claimed to boot alone though a disk had failed while it was marked for that
@@ -88,6 +89,7 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(nameof(MirrorBug.TakesHeldReadsForEnded), 315)]
     [InlineData(nameof(MirrorBug.CleansWithoutMeeting), 310)]
     [InlineData(nameof(MirrorBug.CurrentBeforeEnrolled), 1499)]
+    [InlineData(nameof(MirrorBug.ForgetsWhatTheOtherHas), 889)]
     [InlineData(nameof(PlantedBug.TakeLeadWithoutDisks), 1063)]
     public void PlantedBug_IsFoundWithinAThousandSeedsAndReplaysExactly(string name, int first)
     {

@@ -96,6 +96,10 @@ public class LoneCopyTests
         {
         }
 
+        public override void MarkStale(Action ended) => ended();
+
+        public override void Check(int region, Action<BlockCheck[]?> ended) => ended(null);
+
         public override void OnCopyFailed(CopyFaultKind kind, string detail)
         {
         }

@@ -71,7 +71,7 @@ public sealed partial class DiskMirror
         if (!isNew) return;
         _saidStandsMs = long.MinValue / 2;
         SayStands(); // a peer that has just begun does not know how this copy stands
-        if (stands.Use == CopyUse.Current) _lacking.Clear();
+        if (stands.Use == CopyUse.Current) LackNothing();
         if (stands.Use == CopyUse.Current && Use == CopyUse.Current) _host.Record(copy => copy.SetNeedsFullCompare(false), _ => { });
         _host.OnChanged();
         if (stands.Use != CopyUse.Current && Use == CopyUse.Rebuilding) DropPlan();

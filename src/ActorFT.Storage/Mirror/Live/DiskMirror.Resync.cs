@@ -199,11 +199,17 @@ public sealed partial class DiskMirror
     // that is only recorded.
     private void Lack(Entry entry)
     {
-        Want(entry.Lacks!);
+        int[] regions = entry.Lacks!;
         entry.Lacks = null;
+        Lack(regions, "it lacks a write that met a bad block");
+    }
+
+    private void Lack(IEnumerable<int> regions, string why)
+    {
+        Want(regions);
         if (Use != CopyUse.Current) return;
         _isConfirmedWhole = false;
-        Stand(CopyUse.Rebuilding, "it lacks a write that met a bad block");
+        Stand(CopyUse.Rebuilding, why);
         if (!_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
     }
 

@@ -86,6 +86,14 @@ public sealed partial class DiskMirror
         for (int region = first; region <= last; region++) _lacking[region] = Math.Max(change.RequestId, _lacking.GetValueOrDefault(region));
     }
 
+    // The other copy is complete. Where a change is lacking here that may be there, made after the region had come from here, the two differ: they become equal to that one.
+    private void LackNothing()
+    {
+        int[] regions = [.. _lacking.Keys.Order()];
+        _lacking.Clear();
+        if (Use == CopyUse.Current && regions.Length != 0 && _settings.Bug != MirrorBug.ForgetsWhatTheOtherHas) Lack(regions, "it lacks changes that failed here, and that the other server's copy may have");
+    }
+
     private void Stand(CopyUse use, string reason)
     {
         (Use, Reason) = (use, reason);

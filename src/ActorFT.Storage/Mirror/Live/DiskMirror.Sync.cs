@@ -144,7 +144,8 @@ public sealed partial class DiskMirror
 
     private void Confirm(Sync sync, FlushTicket ticket)
     {
-        int[] regions = [.. sync.Regions.Order()];
+        // A region that came from here, and in which a change failed here since, may be equal no more.
+        int[] regions = [.. sync.Regions.Where(region => Use != CopyUse.Current || !_lacking.ContainsKey(region)).Order()];
         int life = _life, copyLife = _copyLife;
         _host.Record(copy =>
         {
@@ -153,7 +154,7 @@ public sealed partial class DiskMirror
         }, isRecorded =>
         {
             if (!isRecorded || life != _life || copyLife != _copyLife) return;
-            _unconfirmed.ExceptWith(regions);
+            _unconfirmed.ExceptWith(sync.Regions);
             _syncedPosition = Math.Max(_syncedPosition, sync.Position);
             if (sync.IsWhole) _isConfirmedWhole = true;
             if (_plan is { IsComplete: true } && Use == CopyUse.Current && _unconfirmed.Count == 0 && _position >= _fetchedThrough) (_plan, _fetchedThrough) = (null, 0);

@@ -149,4 +149,6 @@ internal enum MirrorBug : byte
     ForgetsWhatItLacks = 14,
     /// <summary>Becomes current on a server that is no member yet.</summary>
     CurrentBeforeEnrolled = 15,
+    /// <summary>What failed on the only copy counts as there as soon as the other is complete.</summary>
+    ForgetsWhatTheOtherHas = 16,
 }
