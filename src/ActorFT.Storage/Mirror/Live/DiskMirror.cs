@@ -289,20 +289,21 @@ public sealed partial class DiskMirror
     }
 
     // A read was given to the copy behind the changes before it: had one of them not been made, it shows what was there before. So it counts when those
-    // have ended well, which may be told later than the read's own end.
+    // have been made, which may be told later than the read's own end, or have ended with an error: one that failed here may be in the other copy, and then that has the read's result.
     private void Accept(Entry entry)
     {
         if (entry.IsOwnGood || entry.IsOwnBad || entry.Own is not { } own) return;
         BlockRequested request = entry.Request;
         if (request.Operation == BlockOperation.Read && own.Completed.Status == BlockStatus.Ok)
         {
-            if (HasChangeBefore(request))
+            bool isReadable = !_isPeerIn && _ahead.Count == 0 || IsReadableHere(request);
+            if (HasChangeBefore(request, isReadable))
             {
                 _isAnyReadHeld = true;
                 return;
             }
 
-            if ((_isPeerIn || _ahead.Count != 0) && !IsReadableHere(request))
+            if (!isReadable)
             {
                 entry.Own = null;
                 OwnCannot(entry);
@@ -324,13 +325,13 @@ public sealed partial class DiskMirror
 
     private bool _isAnyReadHeld; // perhaps
 
-    private bool HasChangeBefore(BlockRequested read)
+    private bool HasChangeBefore(BlockRequested read, bool isReadable)
     {
         foreach ((ulong id, Entry entry) in _entries)
         {
             if (id >= read.RequestId) return false;
             BlockRequested change = entry.Request;
-            if (entry.Own is null && !entry.IsOwnBad && change.Operation is not (BlockOperation.Read or BlockOperation.Flush)
+            if (entry.Own is null && (!entry.IsOwnBad || isReadable) && change.Operation is not (BlockOperation.Read or BlockOperation.Flush)
                 && change.OffsetBytes < read.OffsetBytes + read.LengthBytes && read.OffsetBytes < change.OffsetBytes + change.LengthBytes) return true;
         }
 
@@ -452,6 +453,7 @@ public sealed partial class DiskMirror
         if (request.Operation is BlockOperation.Read or BlockOperation.Flush) RememberEnded(request.RequestId);
         Counts = Counts with { Requests = Counts.Requests + 1, FromPeer = Counts.FromPeer + (entry.NeedsPeer ? 1 : 0) };
         Complete(request, new BlockCompleted(request.DiskIndex, request.RequestId, status, status == BlockStatus.Ok ? data : default));
+        AcceptBehind(request);
     }
 
     private void EndWithError(Entry entry, string why)
