@@ -54,7 +54,8 @@ public sealed class BadNicTests : IDisposable
             ip link set lo up
             ip link add br0 type bridge && ip link set br0 up
             ip tuntap add aft0 mode tap user 0 && ip link set aft0 up master br0
-            {WithoutRights}dotnet {ActorftProcess.Program} node --config {config} >log 2>&1 & node=$!
+            : >log # the shell that runs in the background may not have made it when it is first looked at
+            {WithoutRights}dotnet {ActorftProcess.Program} node --config {config} >>log 2>&1 & node=$!
             for i in $(seq 1200); do if grep -q 'is started' log || ! kill -0 $node; then break; fi; sleep 0.1; done
             cat log
             kill $node
