@@ -1,3 +1,4 @@
+using ActorFT.Machine.IO;
 using ActorFT.Storage.Copies;
 using ActorFT.Storage.Metadata;
 using ActorFT.Storage.Mirror.Live;
@@ -22,9 +23,9 @@ public class EnrolledTests
         _mirror.CopyOpened(false, "new");
     }
 
-    private void BecomeEqual(bool isMember = false)
+    private void BecomeEqual(bool isMember = false, bool isIn = false)
     {
-        _mirror.PeerIn(7, 1, isSource: false);
+        if (!isIn) _mirror.PeerIn(7, 1, isSource: false);
         if (isMember) _mirror.Enrolled();
         // Nothing differs, and both flush at one place.
         Hear(new CopyStands(CopyUse.Current, ""));
@@ -83,6 +84,25 @@ public class EnrolledTests
         Assert.Null(_host.Marked);
     }
 
+    // Told as lacking something while the read needs the other's copy, it must be told as whole when that has ended: else this server never leads (seed 894).
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void CopyThatBecomesCurrentWhileAReadNeedsTheOthers_IsToldWholeWhenItHasEnded(bool isReset)
+    {
+        _host.OfMirror = _mirror;
+        _mirror.Joined();
+        _mirror.PeerIn(7, 1, isSource: false);
+        Hear(new CopyStands(CopyUse.Current, ""));
+        _mirror.Request(new BlockRequested(0, 1, BlockOperation.Read, 0, 512, default));
+        BecomeEqual(isMember: true, isIn: true);
+        _host.Marked!(true);
+        Assert.Equal((CopyUse.Current, CopyUse.Rebuilding), (_mirror.Use, _host.Told));
+        if (isReset) _mirror.Reset();
+        else Hear(new ResultTold(1, PeerAnswer.Ok, new byte[512]));
+        Assert.Equal(CopyUse.Current, _host.Told);
+    }
+
     private void Hear(MirrorMessage message) => MirrorHostBase.Hear(_mirror, message);
 
     private sealed class Host : MirrorHostBase
@@ -91,6 +111,16 @@ public class EnrolledTests
         internal Action<bool>? Marked { get; private set; }
 
         internal void Forget() => Marked = null;
+
+        internal DiskMirror? OfMirror { get; set; }
+
+        /// <summary>How the copy stands for what its server does by itself, as it was told last.</summary>
+        internal CopyUse Told { get; private set; }
+
+        public override void OnChanged()
+        {
+            if (OfMirror is not null) Told = OfMirror.UseAlone;
+        }
 
         public override void Send(ReadOnlySpan<byte> message, bool isRegion)
         {

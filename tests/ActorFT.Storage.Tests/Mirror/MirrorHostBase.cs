@@ -65,7 +65,7 @@ internal abstract class MirrorHostBase : IMirrorHost
 
     public void OnForeign(string reason) => throw new NotSupportedException();
 
-    public void OnChanged()
+    public virtual void OnChanged()
     {
     }
 

@@ -73,7 +73,7 @@ public sealed partial class DiskMirror
         SayStands(); // a peer that has just begun does not know how this copy stands
         if (stands.Use == CopyUse.Current) LackNothing();
         if (stands.Use == CopyUse.Current && Use == CopyUse.Current) _host.Record(copy => copy.SetNeedsFullCompare(false), _ => { });
-        _host.OnChanged();
+        TellChanged();
         if (stands.Use != CopyUse.Current && Use == CopyUse.Rebuilding) DropPlan();
         if (CanPeerServe && Use == CopyUse.Out && !_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
         BecomeSure();

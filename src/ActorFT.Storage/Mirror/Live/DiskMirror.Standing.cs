@@ -100,7 +100,7 @@ public sealed partial class DiskMirror
         if (use == CopyUse.Current) _isStaleMarked = false;
         _saidStandsMs = long.MinValue / 2;
         SayStands();
-        _host.OnChanged();
+        TellChanged();
         foreach (Entry entry in Snapshot()) Settle(entry);
     }
 }

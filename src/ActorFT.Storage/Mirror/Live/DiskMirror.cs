@@ -149,7 +149,7 @@ public sealed partial class DiskMirror
         ReleaseHeldBack(int.MaxValue);
         _saidStandsMs = long.MinValue / 2;
         SayStands();
-        _host.OnChanged();
+        TellChanged();
     }
 
     /// <summary>The machine's state is taken now, for the peer: what it made before is in that state.</summary>
@@ -166,7 +166,7 @@ public sealed partial class DiskMirror
         BeginTelling(isBased: false);
         ReleaseHeldBack(int.MaxValue);
         DropPlan();
-        _host.OnChanged();
+        TellChanged();
         BecomeSure();
         foreach (Entry entry in Snapshot()) Settle(entry);
     }
@@ -178,7 +178,7 @@ public sealed partial class DiskMirror
         _entries.Clear();
         _ahead.Clear();
         _lacking.Clear();
-        (_readsNotHere, _wasNeeding) = (0, false);
+        _readsNotHere = 0;
         Array.Clear(_lastWrite);
         _endedHere.Clear();
         _endedHereOrder.Clear();
@@ -190,6 +190,7 @@ public sealed partial class DiskMirror
         BeginTelling(isBased: false);
         _heldBack.Clear();
         DropPlan();
+        NoteNeed();
     }
 
     /// <summary>The machine makes a request.</summary>
@@ -366,7 +367,12 @@ public sealed partial class DiskMirror
 
     private void NoteNeed()
     {
-        if (IsNeeding == _wasNeeding) return;
+        if (IsNeeding != _wasNeeding) TellChanged();
+    }
+
+    // What was told last is what a change is measured by: a copy that becomes current while a read needs the peer's is told as lacking something, and the read's end must be told then.
+    private void TellChanged()
+    {
         _wasNeeding = IsNeeding;
         _host.OnChanged();
     }
