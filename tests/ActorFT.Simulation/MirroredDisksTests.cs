@@ -84,12 +84,9 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(nameof(MirrorBug.OneDiskSpeaksForAll), 6)]
     [InlineData(nameof(MirrorBug.TakesWhatNobodyHas), 401)]
     [InlineData(nameof(MirrorBug.CurrentWhateverCame), 99)]
-    [InlineData(nameof(MirrorBug.DecidesByOldNews), 373)]
     [InlineData(nameof(MirrorBug.ForgetsWhatItLacks), 1771)]
-    [InlineData(nameof(MirrorBug.TakesHeldReadsForEnded), 315)]
     [InlineData(nameof(MirrorBug.CleansWithoutMeeting), 310)]
     [InlineData(nameof(MirrorBug.CurrentBeforeEnrolled), 1499)]
-    [InlineData(nameof(MirrorBug.ForgetsWhatTheOtherHas), 889)]
     [InlineData(nameof(PlantedBug.TakeLeadWithoutDisks), 1063)]
     public void PlantedBug_IsFoundWithinAThousandSeedsAndReplaysExactly(string name, int first)
     {

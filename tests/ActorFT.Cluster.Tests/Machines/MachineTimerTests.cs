@@ -33,7 +33,7 @@ public sealed class MachineTimerTests : IDisposable
     [Fact]
     public void Timer_WaitingForTicks_SleepsInsteadOfSpinning()
     {
-        using SemaphoreSlim ticked = new(0);
+        SemaphoreSlim ticked = new(0); // not disposed: the timer goes on until the class is
         int ticks = 0;
         // Not a whole number of milliseconds: a wait that counts those would spin through the rest.
         Start(2 * Ms + 900_000, () =>
@@ -49,7 +49,7 @@ public sealed class MachineTimerTests : IDisposable
     [Fact]
     public void WakeAt_MomentBelowAMillisecondAway_IsCalledOnceAndNotEarlier()
     {
-        using SemaphoreSlim woken = new(0);
+        SemaphoreSlim woken = new(0);
         ulong calledNs = 0;
         int calls = 0;
         MachineTimer timer = Start(60_000 * Ms, () => { }, () =>
@@ -71,7 +71,7 @@ public sealed class MachineTimerTests : IDisposable
     [Fact]
     public void WakeAt_SoonerMoment_ReplacesALaterOne()
     {
-        using SemaphoreSlim woken = new(0);
+        SemaphoreSlim woken = new(0);
         MachineTimer timer = Start(60_000 * Ms, () => { }, () => woken.Release());
         OnThread(() => timer.WakeAt(MonotonicClock.NowNs + 3_600_000 * Ms));
         OnThread(() => timer.WakeAt(MonotonicClock.NowNs + Ms));
@@ -82,7 +82,7 @@ public sealed class MachineTimerTests : IDisposable
     [Fact]
     public void Timer_OfAThreadThatAlwaysHasWork_IsLookedAt()
     {
-        using SemaphoreSlim ticked = new(0);
+        SemaphoreSlim ticked = new(0); // not disposed: the timer goes on until the class is
         bool isOver = false;
         Start(2 * Ms, () => ticked.Release(), () => { });
         Run again = null!;

@@ -50,6 +50,19 @@ public class HeldBackTests
         }
     }
 
+    // The machine holds a read back behind a write, and asks for later ones before it: what the other wants of it is as of that read, and not of now.
+    [Fact]
+    public void ReadThatItsMachineHasYetToAskFor_IsAnsweredWhenItHasEnded_ThoughLaterOnesHave()
+    {
+        Pair();
+        ReadThrough(5, from: 5);
+        MirrorHostBase.Hear(_mirror, new ResultWanted(4, 4 * Block, Block));
+        Assert.Empty(_host.Told.OfType<ResultTold>());
+        Assert.Empty(_host.Submitted);
+        ReadThrough(4, from: 4);
+        Assert.Equal((4UL, PeerAnswer.Ok), (_host.Told.OfType<ResultTold>().Single().RequestId, _host.Told.OfType<ResultTold>().Single().Answer));
+    }
+
     [Fact]
     public void ReplicaThatFollows_HoldsNothingBack_AndLetsAllGoOnWhenItBeginsTo()
     {
