@@ -364,12 +364,10 @@ internal sealed class DiskBench
         yield return new { what = "resync without a limit / plain copy with fsync", value = resync, asked = "at least 0.6", keeps = resync >= 0.6 };
     }
 
-    private double? Ratio(string kind, string load) => RatioOf(kind, kind == "rebuild" ? "mirrored" : "simplex", load, sample => sample.Iops);
-
     // Of neighbours in time, then the median: the host is not equally fast for long.
-    private double? RatioOf(string kind, string other, string load, Func<Sample, double> of) =>
-        _samples.TryGetValue((kind, load), out List<Sample>? ones) && _samples.TryGetValue((other, load), out List<Sample>? others)
-            ? Math.Round(new Measurement("", "", [.. ones.Zip(others, (one, two) => of(one) / of(two))]).Median, 2) : null;
+    private double? Ratio(string kind, string load) =>
+        _samples.TryGetValue((kind, load), out List<Sample>? ones) && _samples.TryGetValue((kind == "rebuild" ? "mirrored" : "simplex", load), out List<Sample>? others)
+            ? Math.Round(new Measurement("", "", [.. ones.Zip(others, (one, two) => one.Iops / two.Iops)]).Median, 2) : null;
 
     private string Json()
     {

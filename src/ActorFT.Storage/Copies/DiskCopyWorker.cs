@@ -334,8 +334,7 @@ public sealed class DiskCopyWorker : IAsyncDisposable
         {
             _order.Finish(job.Item);
             _flushes.Add((job, ticket));
-            _flusher.Wake();
-            Assign(); // reads that waited for it
+            _flusher.Wake(); // nothing else waits for it: a flush overlaps nothing, and the next mutation is this thread's
         }
     }
 
