@@ -21,7 +21,7 @@ internal sealed class BenchPair : IDisposable
     /// <summary>Starts all three and waits until the machine is protected and its guest has booted.</summary>
     public BenchPair(string guestDoes, string memory = "256 MiB", int statusMs = 500)
     {
-        Pair = new Pair(2, guestDoes, "", memory, $"status-interval = {statusMs} ms");
+        Pair = new Pair(2, guestDoes, "silence = 600 ms", memory, $"status-interval = {statusMs} ms");
         NodeConfig arbiter = NodeConfigReader.ReadFile(Path.Combine(Pair.Folder, Pair.Arbiter + ".conf"));
         _arbiter = NodeRuntime.Start(arbiter with { Text = arbiter.Text + "\nakka { loglevel = OFF, stdout-loglevel = OFF }\n" },
             _ => throw new InvalidOperationException("An arbiter has no machines."), _ => { }, reason => throw new InvalidOperationException(reason));

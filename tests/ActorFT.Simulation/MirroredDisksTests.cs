@@ -68,6 +68,8 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(1871UL)] // a server that the arbiter gave the lead made the other's complete disks from its own, which had come to lack something meanwhile
     [InlineData(1875UL)] // a leader's copy was left out for that of a server that was no member yet and was given up: then neither was of use
     [InlineData(2525UL)] // a copy that was opened again wrote a checkpoint over the only durable one, and power failed: blocks with checksums of before
+    [InlineData(2382UL)] // a follower that had won could not make a change that its leader had made, and led another history
+    [InlineData(5930UL)] // both copies failed at the same write, each took the other's for complete, and both were stale for ever
     public void SeedThatBrokeARuleOnce_HoldsAll(ulong seed)
     {
         SimulationResult result = Simulator.Run(SimOptions.OfDisks(seed), []);

@@ -117,7 +117,7 @@ public sealed partial class LockstepCoordinatorActor
                 if (OwnAs(reference, own) is not { } asRecorded)
                 {
                     _executing = null; // the round never runs
-                    Feed(new ExecutionFailed(Now, $"request {own.RequestId} of disk {_options.Definition.Disks[own.DiskIndex].Name} failed on {_options.Identity.Self.Server}"));
+                    Feed(new ExecutionFailed(Now, $"request {own.RequestId} of disk {_options.Definition.Disks[own.DiskIndex].Name} ended otherwise on {_options.Identity.Self.Server}"));
                     return null;
                 }
 

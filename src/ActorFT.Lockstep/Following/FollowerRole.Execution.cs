@@ -29,8 +29,8 @@ internal sealed partial class FollowerRole
 
     private void ExecuteNext()
     {
-        // After a divergence nothing more is executed, unless the arbiter made this replica the leader: then the leader was wrong.
-        if (_executing is not null || Context.Role != this || (_isChecking || _divergence is not null) && _promotion is null) return;
+        // After a divergence nothing more is executed, unless the arbiter made this replica the leader and it is sound: then the leader was wrong.
+        if (_executing is not null || Context.Role != this || _isChecking || _divergence is not null && _promotion is null) return;
         if (!_window.TryTake(out _executing)) return;
         _hasher.Reset();
         _recordOutputs.Clear();
@@ -82,7 +82,7 @@ internal sealed partial class FollowerRole
         foreach (MachineOutput output in _recordOutputs) if (output is not BlockRequested) _kept.Add(record.EndRound - 1, output);
         MachineOutput[] requests = [.. _recordOutputs.Where(output => output is BlockRequested)];
 
-        if (difference is not null && _promotion is null)
+        if (difference is not null && (_promotion is null || !IsFoundSound))
         {
             _doubtful.AddRange(requests);
             NoteDivergence(difference);
@@ -93,6 +93,8 @@ internal sealed partial class FollowerRole
         if (_promotion is not null) ContinuePromotion();
         else ExecuteNext();
     }
+
+    private bool IsFoundSound => _divergence is { IsSound: true };
 
     private string? Difference(Record record, Digest? digest)
     {
@@ -110,15 +112,23 @@ internal sealed partial class FollowerRole
 
     private void OnSelfChecked(SelfChecked check)
     {
-        if (_divergence is not null) return;
         if (!_isChecking)
         {
-            if (!check.IsSound) OnOwnMemoryChanged(check);
+            if (_divergence is null && !check.IsSound) OnOwnMemoryChanged(check);
             return;
         }
+
         _isChecking = false;
         _divergence = new FollowerDiverged(_stream, _checkingRound, check.IsSound, check.Components);
         if (!check.IsSound) Context.NoteChangedMemory(_checkingRound, check.Components);
+        if (_promotion is { } promotion)
+        {
+            // It won meanwhile, or has found only now that it differs: nobody is there to compare with.
+            if (!check.IsSound) _failure = "its own memory is not what was written";
+            Promote(promotion);
+            return;
+        }
+
         if (check.IsSound) Claims.Persist(Claims.KnownTerm + 1); // the leader may give the lead to this replica
         SendDivergence();
     }

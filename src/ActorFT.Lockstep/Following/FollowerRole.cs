@@ -179,6 +179,7 @@ internal sealed partial class FollowerRole : ReplicaRole
             return;
         }
 
+        if (_isChecking) return; // what it finds decides
         PerformDoubtful(); // records to come may wait for what was held back
         ContinuePromotion();
     }

@@ -21,5 +21,18 @@ public sealed record BlockCompletionReference(int DiskIndex, ulong RequestId, Bl
     /// <summary>Whether another copy's completion says the same, bytes included. False is a disk fault of one of the two servers.</summary>
     public bool Matches(BlockCompleted completion) => Of(completion) == this;
 
+    /// <summary>What the machine of a replica that executes the record is given.</summary>
+    /// <param name="own">How the request ended at this replica's own disk.</param>
+    /// <param name="hasLeader">
+    /// Whether the leader is there: its digests tell what came of other bytes, and a change that failed here comes from its copy. A replica that won against it has neither.
+    /// </param>
+    /// <returns>Null: this replica cannot come to where the leader was, and clients saw what came of it (design.md §3 rules 3 and 4).</returns>
+    public BlockCompleted? For(BlockCompleted own, bool hasLeader)
+    {
+        if (Status != BlockStatus.Ok) return own with { Status = Status, Data = default };
+        if (Matches(own)) return own;
+        return hasLeader && (own.Status == BlockStatus.Ok || LengthBytes == 0) ? own with { Status = BlockStatus.Ok } : null;
+    }
+
     private static ulong Hash(ReadOnlySpan<byte> data) => data.IsEmpty ? 0 : XxHash3.HashToUInt64(data);
 }

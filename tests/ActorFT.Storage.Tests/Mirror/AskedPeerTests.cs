@@ -87,6 +87,17 @@ public class AskedPeerTests
     }
 
     [Fact]
+    public void CopyThatIsOpenedBeforeTheAnswer_IsCurrent_WhenTheMachineIsDiscarded()
+    {
+        _mirror.CopyOpened(true, "");
+        _mirror.Request(Read(3));
+        _mirror.Reset(); // fenced: this server may have to boot the machine again
+        Assert.Equal(CopyUse.Current, _mirror.Use);
+        _host.End(null, 9);
+        Assert.DoesNotContain(_host.Ended, end => end.Id == 3);
+    }
+
+    [Fact]
     public void Question_IsRepeatedUntilItIsAnswered()
     {
         _mirror.Tick(1_000);

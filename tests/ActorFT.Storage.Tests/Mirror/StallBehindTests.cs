@@ -53,6 +53,7 @@ public sealed class StallBehindTests
         Assert.Equal(CopyFaultKind.Stalled, _host.Failed);
         Assert.Equal(CopyUse.Out, _mirror.Use);
         _host.End(CopyFaultKind.Stalled); // given up
+        MirrorHostBase.HearAnswer(_mirror, PeerAnswer.Ok);
         Run(_mirror, 1_000);
         Assert.Contains(_host.Told.OfType<ResultWanted>(), wanted => wanted.RequestId == 1);
         MirrorHostBase.Hear(_mirror, new ResultTold(1, PeerAnswer.Ok, default));

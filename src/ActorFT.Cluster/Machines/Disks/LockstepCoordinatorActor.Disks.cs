@@ -140,11 +140,10 @@ public sealed partial class LockstepCoordinatorActor
     // has any more, or not here, and this replica cannot go on.
     private BlockCompleted? OwnAs(BlockCompletionReference reference, BlockCompleted own)
     {
-        if (reference.Status != BlockStatus.Ok) return own with { Status = reference.Status, Data = default };
-        if (!reference.Matches(own with { Status = BlockStatus.Ok }))
+        if (reference.Status == BlockStatus.Ok && !reference.Matches(own with { Status = BlockStatus.Ok }))
             Report("disk-mismatch", FaultSeverity.Error, $"disk-{_options.Definition.Disks[own.DiskIndex].Name}",
                 $"Request {own.RequestId} of machine {_options.Identity.Machine} gave {own.Data.Length} bytes ({own.Status}) on {_options.Identity.Self.Server} and others on {_options.Identity.PeerServer}.");
-        return own.Status == BlockStatus.Ok || reference.LengthBytes == 0 ? own with { Status = BlockStatus.Ok } : null;
+        return reference.For(own, _protocol.HasPeer);
     }
 
     private string DisksSentence => string.Join("; ", _disks.All.Select((disk, i) => (Disk: disk, _options.Definition.Disks[i].Name)).Where(d => d.Disk is not { Own: CopyUse.Current, Peer: CopyUse.Current })

@@ -3,17 +3,18 @@ using System.Buffers.Binary;
 namespace ActorFT.Storage.Mirror.Live;
 
 /// <summary>
-/// Whether the other copy is complete, when much depends on it. What the peer said last may be old: its copy may have become complete since. So before the guest gets
-/// an error for want of a copy, and before a copy that failed serves again as it is because there is no other, the peer is asked, and its answer decides.
+/// Whether the other copy is complete, when much depends on it. What the peer said last may be old: its copy may have become complete since, or have failed too. So before the guest
+/// gets an error for want of a copy, and before a copy that failed serves again as it is because there is no other, or is stale because there is one, the peer is asked, and its answer decides.
 /// <code>
 ///   copy fails                                             other side
-///   ResultWanted(0, question, own use) ──────────────────► a resync from this copy ends
+///   ResultWanted(0, question, own use) ──────────────────► a resync from this copy ends, or its copy fails at the same write
 ///        ◄── ResultTold(0, Ok: complete, Bad: not; question)
 /// </code>
 /// Rules:
 /// (1) a peer that is not complete when it hears that this copy is out can only become so by what this copy tells it later: its answer stays true until this serves;
 /// (2) until the answer is here nothing that depends on it ends, and a copy that was opened meanwhile is written, and vouches for nothing;
-/// (3) a peer that is gone is asked nothing: who goes on without it, the protocol decides.
+/// (3) a peer that is gone is asked nothing: who goes on without it, the protocol decides;
+/// (4) of two complete copies that fail before either hears it of the other, as two full file systems do, one stays complete: the source's. The other yields, and is made from it.
 /// Request 0 is no machine's. A peer of a build that does not know the question says that it kept no result of it; then what it said last counts.
 /// </summary>
 public sealed partial class DiskMirror
@@ -26,8 +27,9 @@ public sealed partial class DiskMirror
     private long _questionAskedMs;
     private bool _isPeerPerhapsComplete; // it may have become so and not have been heard
     private bool _isUnsure;              // the copy is open, and whether it serves as it is depends on the answer
+    private bool _yields;                // both may have been complete when it failed: if the other failed too, that one counts
 
-    private bool IsAsking => _isPeerIn && !CanPeerServe && _answered < _lossQuestion;
+    private bool IsAsking => _isPeerIn && _answered < _lossQuestion;
 
     private ulong Ask()
     {
@@ -53,7 +55,7 @@ public sealed partial class DiskMirror
     private void ForgetQuestions(bool isPeerPerhapsComplete)
     {
         (_answered, _lossQuestion, _peersQuestion, _questionCopyLife) = (_question, 0, 0, -1);
-        _isPeerPerhapsComplete = isPeerPerhapsComplete;
+        (_isPeerPerhapsComplete, _yields) = (isPeerPerhapsComplete, false);
     }
 
     private void OnAsked(ResultWanted asked)
@@ -72,8 +74,15 @@ public sealed partial class DiskMirror
         if (number <= _answered || number > _question) return;
         _answered = number;
         if (told.Answer == PeerAnswer.Ok) OnStands(new CopyStands(CopyUse.Current, ""));
-        else if (told.Answer == PeerAnswer.Bad && CanPeerServe) OnStands(new CopyStands(CopyUse.Rebuilding, _peerReason));
+        else if (told.Answer == PeerAnswer.Bad)
+        {
+            if (_yields && Use == CopyUse.Out && !_isStaleMarked && !_isMarkingStale) BeginMarkStale();
+            if (CanPeerServe) OnStands(new CopyStands(CopyUse.Rebuilding, _peerReason));
+        }
+
+        ConsiderStale();
         BecomeSure();
+        _yields = false;
         foreach (Entry entry in Snapshot()) Settle(entry);
     }
 
@@ -93,7 +102,9 @@ public sealed partial class DiskMirror
 
     private void AskAfterLoss(bool served)
     {
-        if (served && _isPeerIn && !CanPeerServe && _settings.Bug != MirrorBug.DecidesByOldNews) _lossQuestion = Ask();
+        if (!served || !_isPeerIn || _settings.Bug == MirrorBug.DecidesByOldNews) return;
+        _yields = CanPeerServe && !_isSource;
+        _lossQuestion = Ask();
     }
 
     // The copy is open, and there may be another: what it ends counts when that is known.
@@ -101,7 +112,7 @@ public sealed partial class DiskMirror
     {
         if (!_isUnsure || IsAsking) return;
         _isUnsure = false;
-        if (CanPeerServe)
+        if (CanPeerServe || _yields)
         {
             (_lostThrough, _lostWithCopy) = (0, 0);
             Reason = "it may lack what was in its memory when it failed";

@@ -75,7 +75,7 @@ public sealed partial class DiskMirror
         if (stands.Use == CopyUse.Current && Use == CopyUse.Current) _host.Record(copy => copy.SetNeedsFullCompare(false), _ => { });
         TellChanged();
         if (stands.Use != CopyUse.Current && Use == CopyUse.Rebuilding) DropPlan();
-        if (CanPeerServe && Use == CopyUse.Out && !_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
+        ConsiderStale();
         BecomeSure();
         foreach (Entry entry in Snapshot()) Settle(entry);
     }

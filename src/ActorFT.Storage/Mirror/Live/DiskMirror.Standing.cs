@@ -67,10 +67,17 @@ public sealed partial class DiskMirror
         (_scrubNext, _isScrubLooking) = (null, false);
         if (Use == CopyUse.Current) _isStaleMarked = false;
         _isUnsure = false;
-        Stand(CopyUse.Out, reason);
+        Use = CopyUse.Out;
         AskAfterLoss(served);
+        Stand(CopyUse.Out, reason);
         EndHeldOutcomes();
-        if (CanPeerServe && !_isStaleMarked && !_isMarkingStale) BeginMarkStale();
+        ConsiderStale();
+    }
+
+    // A copy that is out is stale once it is known that the other one is complete.
+    private void ConsiderStale()
+    {
+        if (CanPeerServe && Use == CopyUse.Out && !IsAsking && !_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
     }
 
     /// <summary>

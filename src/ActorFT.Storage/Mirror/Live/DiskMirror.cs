@@ -191,6 +191,7 @@ public sealed partial class DiskMirror
         _heldBack.Clear();
         DropPlan();
         NoteNeed();
+        BecomeSure(); // as a node that starts takes it
     }
 
     /// <summary>The machine makes a request.</summary>
@@ -412,8 +413,8 @@ public sealed partial class DiskMirror
         if (Use != CopyUse.Current && (!_isStaleMarked || _isMarkingCurrent))
         {
             if (_isMarkingStale || _isMarkingCurrent) return;
-            if (_peerUse == CopyUse.Current) BeginMarkStale();
-            else Deny(entry, "the other copy is not complete");
+            if (_peerUse != CopyUse.Current) Deny(entry, "the other copy is not complete");
+            else if (!IsAsking) BeginMarkStale();
             return; // before that is durable nothing is ended through the peer (rule 2)
         }
 

@@ -121,20 +121,13 @@ internal sealed class MirroredDisks : SimDisks
 
     public override BlockCompleted? OwnAs(BlockCompletionReference reference, BlockCompleted own)
     {
-        if (reference.Status != BlockStatus.Ok) return own with { Status = reference.Status, Data = default };
-        if (own.Status != BlockStatus.Ok && reference.LengthBytes != 0)
+        if (reference.Status == BlockStatus.Ok && !reference.Matches(own))
         {
-            World.Count("a replica's own answer was an error, and the leader's was not");
-            return null;
-        }
-
-        if (!reference.Matches(own))
-        {
-            World.Count("the two replicas' answers differ");
+            World.Count(own.Status == BlockStatus.Ok ? "the two replicas' answers differ" : "a replica's own answer was an error, and the leader's was not");
             if (World.IsTraced) World.Trace(Process.Server.Name, $"disk {own.DiskIndex}: the answer to {own.RequestId} is not the leader's");
         }
 
-        return own with { Status = BlockStatus.Ok };
+        return reference.For(own, Process.Protocol.HasPeer);
     }
 
     // The real one: it has the flushes wait, and fail for what was lost.

@@ -90,7 +90,7 @@ internal sealed class SimCopy
         LieWatch image = new(_imageFaults, Lies);
         DiskCopy copy = DiskCopy.Open(image, _metadataFaults, Name, Geometry.CapacityBytes, s_options);
         image.IsRecovering = false;
-        IsWrong |= Lies.HasMisled;
+        if (Lies.HasMisled) BecomesWrong();
         Lies.HasMisled = false;
         return copy;
     }
@@ -98,7 +98,7 @@ internal sealed class SimCopy
     public void Inject(InjectedFault fault, bool isOfImage, bool isOfMetadata)
     {
         NotAbleAtNs = _world.NowNs;
-        if (fault.Kind is InjectedFaultKind.Flip or InjectedFaultKind.TornWrite or InjectedFaultKind.LostWrite && fault.Operations == FaultOperations.Write) IsWrong = true;
+        if (fault.Kind is InjectedFaultKind.Flip or InjectedFaultKind.TornWrite or InjectedFaultKind.LostWrite && fault.Operations == FaultOperations.Write) BecomesWrong();
         _armed.Add((fault, isOfImage, isOfMetadata));
         Apply(fault, isOfImage, isOfMetadata);
     }
@@ -109,10 +109,13 @@ internal sealed class SimCopy
         if (isOfMetadata) _metadataFaults?.Inject(fault);
     }
 
+    // What replaces it may be in memory a moment later, and is lost with it when power fails then.
+    private void BecomesWrong() => (IsWrong, _wrongAtNs) = (true, _world.NowNs);
+
     public void FlipAtRest()
     {
         NotAbleAtNs = _world.NowNs;
-        IsWrong = true;
+        BecomesWrong();
         long at = (long)_world.Random.Between(0, (ulong)Geometry.CapacityBytes - 1);
         Image.Corrupt(at, (byte)(1 << _world.Random.Below(8)));
         Lies.Note((int)(at / ToyDisks.SectorBytes));
