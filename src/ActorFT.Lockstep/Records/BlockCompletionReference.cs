@@ -26,11 +26,13 @@ public sealed record BlockCompletionReference(int DiskIndex, ulong RequestId, Bl
     /// <param name="hasLeader">
     /// Whether the leader is there: its digests tell what came of other bytes, and a change that failed here comes from its copy. A replica that won against it has neither.
     /// </param>
+    /// <param name="differs">Whether it ended otherwise than for the leader, bytes included, though for the leader it ended well.</param>
     /// <returns>Null: this replica cannot come to where the leader was, and clients saw what came of it (design.md §3 rules 3 and 4).</returns>
-    public BlockCompleted? For(BlockCompleted own, bool hasLeader)
+    public BlockCompleted? For(BlockCompleted own, bool hasLeader, out bool differs)
     {
+        differs = Status == BlockStatus.Ok && !Matches(own);
         if (Status != BlockStatus.Ok) return own with { Status = Status, Data = default };
-        if (Matches(own)) return own;
+        if (!differs) return own;
         return hasLeader && (own.Status == BlockStatus.Ok || LengthBytes == 0) ? own with { Status = BlockStatus.Ok } : null;
     }
 

@@ -11,7 +11,7 @@ public class BlockCompletionReferenceTests
 
     private static BlockCompleted Failed(BlockCompleted completion) => completion with { Status = BlockStatus.IoError, Data = default };
 
-    private static BlockCompleted? For(BlockCompleted leaders, BlockCompleted own, bool hasLeader) => BlockCompletionReference.Of(leaders).For(own, hasLeader);
+    private static BlockCompleted? For(BlockCompleted leaders, BlockCompleted own, bool hasLeader) => BlockCompletionReference.Of(leaders).For(own, hasLeader, out _);
 
     [Theory]
     [InlineData(true)]
@@ -21,6 +21,16 @@ public class BlockCompletionReferenceTests
         Assert.Equal(s_read, For(s_read, s_read, hasLeader));
         Assert.Equal(BlockStatus.IoError, For(Failed(s_read), s_read, hasLeader)!.Status);
         Assert.True(For(Failed(s_read), s_read, hasLeader)!.Data.IsEmpty);
+    }
+
+    [Fact]
+    public void WhetherItDiffers_IsToldOfWhatEndedWellForTheLeader()
+    {
+        BlockCompletionReference read = BlockCompletionReference.Of(s_read), failed = BlockCompletionReference.Of(Failed(s_read));
+        read.For(s_read, hasLeader: true, out bool same);
+        read.For(s_other, hasLeader: true, out bool otherBytes);
+        failed.For(s_read, hasLeader: true, out bool ofAnError);
+        Assert.Equal((false, true, false), (same, otherBytes, ofAnError));
     }
 
     [Theory]

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using ActorFT.Machine.IO;
-using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
 using ActorFT.Storage.Mirror.Live;
@@ -14,7 +13,7 @@ namespace ActorFT.Storage.Tests.Mirror;
 /// </summary>
 public class AskedPeerTests
 {
-    private readonly Host _host = new();
+    private readonly FailingCopyHost _host = new();
     private readonly DiskMirror _mirror;
 
     public AskedPeerTests()
@@ -121,7 +120,7 @@ public class AskedPeerTests
     [InlineData(false, PeerAnswer.Bad)]
     public void AskedSide_SaysHowItStands_AndHearsHowTheOtherDoes(bool isComplete, PeerAnswer answer)
     {
-        var host = new Host();
+        var host = new FailingCopyHost();
         var asked = new DiskMirror(new DiskName("db", "data"), new DiskGeometry(1 << 20), new MirrorSettings(), host);
         asked.CopyOpened(isComplete, "");
         asked.PeerIn(7, 1, isSource: false);
@@ -140,23 +139,4 @@ public class AskedPeerTests
     private static BlockRequested Write(ulong id) => new(0, id, BlockOperation.Write, 4096 * id, 512, new byte[512]);
 
     private static BlockRequested Flush(ulong id) => new(0, id, BlockOperation.Flush, 0, 0, default);
-
-    private sealed class Host : MirrorHostBase
-    {
-        internal List<MirrorMessage> Sent { get; } = [];
-
-        internal Action? Marked { get; private set; }
-
-        public override void Send(ReadOnlySpan<byte> message, bool isRegion) => Sent.Add(MirrorCodec.Read(message.ToArray()).Message);
-
-        public override void Record(Action<DiskCopy> change, Action<bool> ended)
-        {
-        }
-
-        public override void MarkStale(Action ended) => Marked = ended;
-
-        public override void OnCopyFailed(CopyFaultKind kind, string detail)
-        {
-        }
-    }
 }

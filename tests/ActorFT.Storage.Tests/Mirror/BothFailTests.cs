@@ -1,5 +1,4 @@
 using ActorFT.Machine.IO;
-using ActorFT.Storage.Copies;
 using ActorFT.Storage.Files;
 using ActorFT.Storage.Metadata;
 using ActorFT.Storage.Mirror.Live;
@@ -13,7 +12,7 @@ namespace ActorFT.Storage.Tests.Mirror;
 /// </summary>
 public class BothFailTests
 {
-    private readonly Host _host = new();
+    private readonly FailingCopyHost _host = new();
     private readonly DiskMirror _mirror;
 
     public BothFailTests() => _mirror = new DiskMirror(new DiskName("db", "data"), new DiskGeometry(1 << 20), new MirrorSettings(), _host);
@@ -88,23 +87,4 @@ public class BothFailTests
     private void Hear(MirrorMessage message) => MirrorHostBase.Hear(_mirror, message);
 
     private void Answer(PeerAnswer answer) => MirrorHostBase.HearAnswer(_mirror, answer);
-
-    private sealed class Host : MirrorHostBase
-    {
-        internal List<MirrorMessage> Sent { get; } = [];
-
-        internal Action? Marked { get; private set; }
-
-        public override void Send(ReadOnlySpan<byte> message, bool isRegion) => Sent.Add(MirrorCodec.Read(message.ToArray()).Message);
-
-        public override void Record(Action<DiskCopy> change, Action<bool> ended)
-        {
-        }
-
-        public override void MarkStale(Action ended) => Marked = ended;
-
-        public override void OnCopyFailed(CopyFaultKind kind, string detail)
-        {
-        }
-    }
 }

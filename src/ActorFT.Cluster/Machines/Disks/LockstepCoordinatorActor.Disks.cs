@@ -140,10 +140,12 @@ public sealed partial class LockstepCoordinatorActor
     // has any more, or not here, and this replica cannot go on.
     private BlockCompleted? OwnAs(BlockCompletionReference reference, BlockCompleted own)
     {
-        if (reference.Status == BlockStatus.Ok && !reference.Matches(own with { Status = BlockStatus.Ok }))
+        BlockCompleted? taken = reference.For(own, _protocol.HasPeer, out bool differs);
+        // A change that failed here was told when it did.
+        if (differs && (own.Status == BlockStatus.Ok || reference.LengthBytes != 0))
             Report("disk-mismatch", FaultSeverity.Error, $"disk-{_options.Definition.Disks[own.DiskIndex].Name}",
                 $"Request {own.RequestId} of machine {_options.Identity.Machine} gave {own.Data.Length} bytes ({own.Status}) on {_options.Identity.Self.Server} and others on {_options.Identity.PeerServer}.");
-        return reference.For(own, _protocol.HasPeer);
+        return taken;
     }
 
     private string DisksSentence => string.Join("; ", _disks.All.Select((disk, i) => (Disk: disk, _options.Definition.Disks[i].Name)).Where(d => d.Disk is not { Own: CopyUse.Current, Peer: CopyUse.Current })

@@ -29,6 +29,9 @@ public sealed partial class DiskMirror
     private bool _isUnsure;              // the copy is open, and whether it serves as it is depends on the answer
     private bool _yields;                // both may have been complete when it failed: if the other failed too, that one counts
 
+    // Once the answer is here: whether the other copy is the one that counts, or will be when it is opened again.
+    private bool IsOthersTheOne => CanPeerServe || _yields;
+
     private bool IsAsking => _isPeerIn && _answered < _lossQuestion;
 
     private ulong Ask()
@@ -74,12 +77,7 @@ public sealed partial class DiskMirror
         if (number <= _answered || number > _question) return;
         _answered = number;
         if (told.Answer == PeerAnswer.Ok) OnStands(new CopyStands(CopyUse.Current, ""));
-        else if (told.Answer == PeerAnswer.Bad)
-        {
-            if (_yields && Use == CopyUse.Out && !_isStaleMarked && !_isMarkingStale) BeginMarkStale();
-            if (CanPeerServe) OnStands(new CopyStands(CopyUse.Rebuilding, _peerReason));
-        }
-
+        else if (told.Answer == PeerAnswer.Bad && CanPeerServe) OnStands(new CopyStands(CopyUse.Rebuilding, _peerReason));
         ConsiderStale();
         BecomeSure();
         _yields = false;
@@ -112,7 +110,7 @@ public sealed partial class DiskMirror
     {
         if (!_isUnsure || IsAsking) return;
         _isUnsure = false;
-        if (CanPeerServe || _yields)
+        if (IsOthersTheOne)
         {
             (_lostThrough, _lostWithCopy) = (0, 0);
             Reason = "it may lack what was in its memory when it failed";

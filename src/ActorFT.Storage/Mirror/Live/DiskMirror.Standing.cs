@@ -67,17 +67,17 @@ public sealed partial class DiskMirror
         (_scrubNext, _isScrubLooking) = (null, false);
         if (Use == CopyUse.Current) _isStaleMarked = false;
         _isUnsure = false;
-        Use = CopyUse.Out;
+        Use = CopyUse.Out; // the question says so, and what could end now waits for its answer
         AskAfterLoss(served);
         Stand(CopyUse.Out, reason);
         EndHeldOutcomes();
         ConsiderStale();
     }
 
-    // A copy that is out is stale once it is known that the other one is complete.
+    // A copy that is out is stale once it is known that the other one counts.
     private void ConsiderStale()
     {
-        if (CanPeerServe && Use == CopyUse.Out && !IsAsking && !_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
+        if (IsOthersTheOne && Use == CopyUse.Out && !IsAsking && !_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
     }
 
     /// <summary>

@@ -121,13 +121,14 @@ internal sealed class MirroredDisks : SimDisks
 
     public override BlockCompleted? OwnAs(BlockCompletionReference reference, BlockCompleted own)
     {
-        if (reference.Status == BlockStatus.Ok && !reference.Matches(own))
+        BlockCompleted? taken = reference.For(own, Process.Protocol.HasPeer, out bool differs);
+        if (differs)
         {
             World.Count(own.Status == BlockStatus.Ok ? "the two replicas' answers differ" : "a replica's own answer was an error, and the leader's was not");
             if (World.IsTraced) World.Trace(Process.Server.Name, $"disk {own.DiskIndex}: the answer to {own.RequestId} is not the leader's");
         }
 
-        return reference.For(own, Process.Protocol.HasPeer);
+        return taken;
     }
 
     // The real one: it has the flushes wait, and fail for what was lost.
