@@ -1,22 +1,24 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # what scripts/bench and the libraries define and read
 # a machine's disk: simplex, duplex, duplex while a copy is rebuilt, and QEMU, with the same image, in one run
 #
-# scripts/bench disk [--seconds S] [--size MB] [--only LIST] [--runs K] [--output json|FILE]
+# scripts/bench disk [--seconds S] [--size MB] [--resync-size MB] [--only LIST] [--runs K] [--output json|FILE]
 #
-#   --seconds S   length of each load (default 3)
-#   --size MB     size of the disk (default 128)
-#   --only LIST   of duplex,rebuild,resync,qemu, with commas (default all)
+#   --seconds S        length of each load (default 3)
+#   --size MB          size of the disk (default 256)
+#   --resync-size MB   size of the disk that is filled from nothing (default 1024)
+#   --only LIST        of duplex,rebuild,resync,qemu, with commas (default all)
 #
 # ioping (Debian's, inside the guest) on /dev/vda, one request after the other, past the guest's cache: 4 KiB at random places and 1 MiB in sequence,
-# reads and writes, and 4 KiB writes with an fdatasync after each. Duplex and simplex in turn on one machine, and likewise mirrored and rebuild: ratios are of
-# neighbours, then medians. Each server (and QEMU) has one core of the host. Latencies are the guest's, host CPU is of all servers' processes.
-# Resync: a copy that is filled from nothing while the guest is idle, beside a plain copy of the same image with fsync.
+# reads and writes, and 4 KiB writes with an fdatasync after each. Duplex, simplex and QEMU run at once, each with a disk of its own; one at a time does a load,
+# in turn, twice a run, in this order and then in the other. Mirrored and rebuild are in turn on one machine. Ratios are of neighbours, then medians. Each server
+# (and QEMU) has one core of the host. Latencies are the guest's, host CPU is of all servers' processes.
+# Resync: a copy that is filled from nothing while the guest is idle, between two plain copies of the same image with fsync.
 
 disk_options=()
 disk_option() {
     case $1 in
         --seconds) [[ $2 =~ ^[1-9][0-9]?$ ]] || die "$exit_operator" "--seconds is '$2'; allowed is 1 to 99" ;;
-        --size) [[ $2 =~ ^[1-9][0-9]{1,4}$ ]] || die "$exit_operator" "--size is '$2'; allowed is 10 to 99999 MB" ;;
+        --size | --resync-size) [[ $2 =~ ^[1-9][0-9]{1,4}$ ]] || die "$exit_operator" "$1 is '$2'; allowed is 10 to 99999 MB" ;;
         --only)
             [[ $2 =~ ^(duplex|rebuild|resync|qemu)(,(duplex|rebuild|resync|qemu))*$ ]] ||
                 die "$exit_operator" "--only is '$2'; allowed are duplex, rebuild, resync and qemu, with commas"
