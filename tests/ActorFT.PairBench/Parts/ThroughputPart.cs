@@ -8,6 +8,9 @@ namespace ActorFT.PairBench.Parts;
 /// </summary>
 internal static class ThroughputPart
 {
+    // Hosts whose speed changes within a minute exist: more neighbours for a median.
+    private const int TurnsOfARun = 2;
+
     private const string Work = "w(){ while :; do sha256sum /bin/busybox >/dev/null; done; }; w & w";
 
     public static IEnumerable<Measurement> Measure(Options options, Action<string> say)
@@ -15,7 +18,8 @@ internal static class ThroughputPart
         using BenchPair pair = new(ActorFT.EndToEnd.Machines.Guest.Command(Work));
         List<double> ratios = [], cpuRatios = [], duplexes = [], simplexes = [], traffic = [], cores = [], fresh = [];
         pair.PutOnCore(pair.Leader, 0);
-        for (int run = 0; run < options.Runs; run++)
+        int turns = TurnsOfARun * options.Runs;
+        for (int turn = 1; turn <= turns; turn++)
         {
             pair.PutOnCore(pair.Follower, 1);
             // A follower that has just come runs code that .NET has not compiled well yet.
@@ -29,7 +33,7 @@ internal static class ThroughputPart
             traffic.Add(duplex.Megabits);
             cores.Add(duplex.Cores);
             fresh.Add(first.Rate / simplex.Rate);
-            say($"run {run + 1} of {options.Runs}: duplex {first.Rate / 1e6:F0}, warm {duplex.Rate / 1e6:F0} M/s, simplex {simplex.Rate / 1e6:F0} M/s; leader and follower had {duplex.Cores:F2} and {duplex.FollowerCores:F2} of a core, pace {duplex.Pace} %, lag {duplex.LagMs:F0} ms; alone {simplex.Cores:F2}");
+            say($"turn {turn} of {turns}: duplex {first.Rate / 1e6:F0}, warm {duplex.Rate / 1e6:F0} M/s, simplex {simplex.Rate / 1e6:F0} M/s; leader and follower had {duplex.Cores:F2} and {duplex.FollowerCores:F2} of a core, pace {duplex.Pace} %, lag {duplex.LagMs:F0} ms; alone {simplex.Cores:F2}");
         }
 
         return
