@@ -29,7 +29,7 @@ internal static class Answers
             404 => "There is nothing here; /openapi.json lists what there is.",
             405 => "This method is not allowed here; /openapi.json lists what is.",
             413 => "The request's body is too large.",
-            415 => "The request's body must be application/json.",
+            415 => "The request's body must be application/json, or application/octet-stream where bytes are typed at a console.",
             _ => $"The request was refused with code {response.StatusCode}.",
         };
         response.ContentType = "application/json; charset=utf-8";

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
+using System.Text;
 using ActorFT.EndToEnd.Machines;
 using ActorFT.EndToEnd.Pairs;
 using ActorFT.Node.Tests.Support;
@@ -29,7 +30,8 @@ internal sealed class BenchGuest(string name, string consolePath, Action<string>
         string url = $"{pair.Url(leader)}/ft/machines/guest/console", token = File.ReadAllText(Path.Combine(pair.Folder, "token"));
         return new BenchGuest(name, pair.ConsolePath(leader), text =>
         {
-            using HttpRequestMessage request = new(HttpMethod.Post, url) { Content = new StringContent(text) };
+            using HttpRequestMessage request = new(HttpMethod.Post, url) { Content = new ByteArrayContent(Encoding.ASCII.GetBytes(text)) };
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             using HttpResponseMessage response = s_http.Send(request);
             response.EnsureSuccessStatusCode();

@@ -103,8 +103,9 @@ internal sealed class DiskBench
         if (Wants("rebuild")) MeasureRebuilds(pair!, duplex!, follower);
     }
 
-    // Simplex is measured beside a second machine, of its own, that has the other core and does the same loads at the same time, as the follower has and does in duplex: two servers
-    // on one host share its caches, its memory and its disk, as they do not when each has a host. And once more with that core idle.
+    // Simplex is two machines, one on each core, that do the same load at the same time, as leader and follower do in duplex: two servers on one host share its caches, its memory and its
+    // disk, as they do not when each has a host. The slower one counts: a host's cores are not equally fast, and no pair can be faster than the slower of its servers. "alone" is the
+    // first one while the other core is idle.
     private void MeasureKinds(Pair? pair, BenchGuest? duplex)
     {
         using Pair? simplexPair = Wants("duplex") ? NewSimplex(core: 0) : null, besidePair = Wants("duplex") ? NewSimplex(core: 1) : null;
@@ -125,14 +126,21 @@ internal sealed class DiskBench
                 foreach ((_, BenchGuest[] guests) in kinds) Take(guests, load);
         }
 
-        if (simplexPair is not null) _results.IdleCores = (Idle(kinds[1].Guests[0]), Idle(duplex!));
+        if (simplexPair is not null)
+        {
+            _results.IdleCores = (Idle(kinds[1].Guests[0]), Idle(duplex!));
+            _say(string.Create(CultureInfo.InvariantCulture, $"idle: simplex {_results.IdleCores.Simplex:F3} cores, duplex {_results.IdleCores.Duplex:F3} cores"));
+        }
+
         for (int turn = 0; turn < 2 * _runs; turn++)
         {
             // Now in one order, now in the other: a host that becomes faster favours neither of two neighbours.
             _say($"turn {turn + 1} of {2 * _runs}");
             foreach (string load in DiskResults.Loads)
+            {
                 foreach ((string kind, BenchGuest[] guests) in turn % 2 == 0 ? kinds : kinds.AsEnumerable().Reverse()) Add(kind, load, Take(guests, load));
-            if (duplex is not null) TakeFlushes(pair!);
+                if (load == "fsync" && Wants("duplex")) TakeFlushes(pair!);
+            }
         }
     }
 
@@ -143,12 +151,12 @@ internal sealed class DiskBench
         return (guest.ProcessorSeconds - before) / IdleSeconds;
     }
 
-    // All at once; what the first one saw. What others have left to be written is written before.
+    // All at once; what the slowest one saw. What others have left to be written is written before.
     private DiskSample Take(BenchGuest[] guests, string load)
     {
         DiskImages.Shell(".", "sync");
         foreach (BenchGuest guest in guests) guest.Begin(load, _seconds);
-        return guests.Select(guest => guest.End()).ToArray()[0];
+        return guests.Select(guest => guest.End()).ToArray().MinBy(sample => sample.Iops);
     }
 
     private void Add(string kind, string load, DiskSample sample)
