@@ -11,6 +11,7 @@ public sealed class BootTests(RecordedBoots boots)
     [InlineData(2)]
     [InlineData(4)]
     [InlineData(8)]
+    [Trait("Category", Collections.Compute)]
     public void The_guest_sees_its_vcpus_works_and_powers_off(int vcpus)
     {
         RecordedBoot boot = boots[vcpus];

@@ -18,6 +18,7 @@ public sealed class DeterminismTests(RecordedBoots boots, ITestOutputHelper outp
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(4)]
+    [Trait("Category", Collections.Compute)]
     public void A_replay_in_another_process_is_equal(int vcpus)
     {
         RecordedBoot boot = boots[vcpus];
@@ -46,6 +47,7 @@ public sealed class DeterminismTests(RecordedBoots boots, ITestOutputHelper outp
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(4)]
+    [Trait("Category", Collections.Compute)]
     public void A_machine_saved_half_way_and_restored_in_another_process_ends_the_same(int vcpus)
     {
         RecordedBoot boot = boots[vcpus];
@@ -72,6 +74,7 @@ public sealed class DeterminismTests(RecordedBoots boots, ITestOutputHelper outp
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(4)]
+    [Trait("Category", Collections.Compute)]
     public void A_whole_run_with_caches_thrashed_and_quanta_split_on_the_way_is_equal(int vcpus) =>
         ReplayDisturbed(vcpus, new MachineOptions { ThrashCaches = true, SplitQuanta = true, EveryRounds = 61 });
 

@@ -10,7 +10,7 @@ namespace ActorFT.EndToEnd.Operate;
 /// The dashboard in a real Chromium over a real pair: wide, on a phone, dark, by keyboard, as a screen reader has it; and `actorft status` while nodes
 /// go one after the other. Pictures are kept when ACTORFT_SCREENSHOTS names a folder.
 /// </summary>
-[Collection("pairs")]
+[Collection(Collections.Pairs)]
 public sealed class DashboardTests(ITestOutputHelper output)
 {
     private const int Tab = 9, Enter = 13, TabSeconds = 60;

@@ -14,7 +14,7 @@ namespace ActorFT.EndToEnd.Operate;
 /// Each fault of the table is made in a pair of real processes; status, reason, event, metric, exit code and dashboard tile must agree, and again
 /// after the repair. How long the surfaces disagree is printed; with ACTORFT_AGREE_MS set (a quiet host) it is held to that.
 /// </summary>
-[Collection("pairs")]
+[Collection(Collections.Pairs)]
 public sealed class EveryFaultTests(ITestOutputHelper output)
 {
     // A brief fault is over before it could be looked at: only what is kept tells it.

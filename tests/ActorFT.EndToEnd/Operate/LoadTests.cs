@@ -15,7 +15,7 @@ namespace ActorFT.EndToEnd.Operate;
 /// The load comes from a computer of its own where there is one. Here it shares the servers' cores, so it stands behind them (nice 10); that it was the
 /// load it should be is checked by what it was answered. What the servers and the kernel do for its requests is theirs, and all of it counts.
 /// </summary>
-[Collection("pairs")]
+[Collection(Collections.Pairs)]
 [Trait("Category", "Drill")]
 public sealed partial class LoadTests(ITestOutputHelper output)
 {

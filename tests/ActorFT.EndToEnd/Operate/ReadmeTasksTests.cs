@@ -7,7 +7,7 @@ using Xunit.Abstractions;
 namespace ActorFT.EndToEnd.Operate;
 
 /// <summary>The three tasks of the README, as it says them, on a real pair, each within minutes: is it healthy; what failed last night; take server B down and bring it back.</summary>
-[Collection("pairs")]
+[Collection(Collections.Pairs)]
 public sealed class ReadmeTasksTests(ITestOutputHelper output)
 {
     private const int MostMinutes = 5;

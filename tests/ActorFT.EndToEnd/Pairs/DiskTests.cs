@@ -13,7 +13,7 @@ namespace ActorFT.EndToEnd.Pairs;
 /// console as it is told stable. Leaders are killed and copies broken; afterwards nothing reported is missing, the file system is clean, and both images
 /// are equal. ACTORFT_DISK_EPISODES sets how many episodes the drill runs (default 20), each of which ends with that.
 /// </summary>
-[Collection("pairs")]
+[Collection(Collections.Pairs)]
 public sealed partial class DiskTests(ITestOutputHelper output)
 {
     private const int DiskMegabytes = 48;

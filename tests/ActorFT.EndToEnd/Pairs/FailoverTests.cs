@@ -8,7 +8,7 @@ namespace ActorFT.EndToEnd.Pairs;
 /// Real processes, the real guest with two vCPUs: whoever is killed, stopped or taken away, the machine's counter goes on, and the pair
 /// becomes whole again by itself. ACTORFT_EPISODES sets how many leaders are killed (default 3); all victims in turn: Lab/EpisodeTests.
 /// </summary>
-[Collection("pairs")]
+[Collection(Collections.Pairs)]
 public sealed class FailoverTests(ITestOutputHelper output)
 {
     private static readonly int s_episodes = int.TryParse(Environment.GetEnvironmentVariable("ACTORFT_EPISODES"), out int count) ? count : 3;
@@ -120,6 +120,3 @@ public sealed class FailoverTests(ITestOutputHelper output)
         counter.WaitUntilItRises(Pair.Other(leader));
     }
 }
-
-[CollectionDefinition("pairs")]
-public sealed class PairsDefinition;

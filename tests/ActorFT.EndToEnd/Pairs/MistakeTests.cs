@@ -8,7 +8,7 @@ using Xunit;
 namespace ActorFT.EndToEnd.Pairs;
 
 /// <summary>What operators and strangers get wrong, with real processes: one sentence on each side, nothing half-started, a running machine unharmed.</summary>
-[Collection("pairs")]
+[Collection(Collections.Pairs)]
 public sealed class MistakeTests
 {
     [Fact]

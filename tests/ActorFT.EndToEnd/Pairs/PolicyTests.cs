@@ -6,7 +6,7 @@ using Xunit.Abstractions;
 namespace ActorFT.EndToEnd.Pairs;
 
 /// <summary>Replicas that are not what they ought to be, with real processes and the real guest: one computes wrongly, one is too slow.</summary>
-[Collection("pairs")]
+[Collection(Collections.Pairs)]
 public sealed class PolicyTests(ITestOutputHelper output)
 {
     private const double BoundSeconds = 120;

@@ -4,7 +4,7 @@ using Xunit;
 namespace ActorFT.EndToEnd.Pairs;
 
 /// <summary>Cold starts, planned changes and the machine's own end, with real processes.</summary>
-[Collection("pairs")]
+[Collection(Collections.Pairs)]
 public sealed class StartTests
 {
     private const double BoundSeconds = 120;

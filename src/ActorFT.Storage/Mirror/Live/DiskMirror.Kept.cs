@@ -76,7 +76,7 @@ public sealed partial class DiskMirror
         _keptBytes += data.Length;
         if (kept.IsAwaited) (_awaitedBytes, _awaitedCount) = (_awaitedBytes + data.Length, _awaitedCount + 1);
         ForgetOldest();
-        if (_wants.Remove(request.RequestId)) Say(new ResultTold(request.RequestId, AnswerOf(kept), data));
+        if (_wants.Remove(request.RequestId) || IsToldUnasked(kept)) Say(new ResultTold(request.RequestId, AnswerOf(kept), data));
     }
 
     private void ForgetOldest()

@@ -97,7 +97,12 @@ public sealed partial class DiskMirror
             return;
         }
 
-        if (!_entries.TryGetValue(told.RequestId, out Entry? entry) || !entry.NeedsPeer) return;
+        if (!_entries.TryGetValue(told.RequestId, out Entry? entry) || !entry.NeedsPeer)
+        {
+            TakeEarly(told, entry);
+            return;
+        }
+
         ulong expected = entry.Request.Operation == BlockOperation.Read ? entry.Request.LengthBytes : 0;
         (entry.Peer, entry.PeerData) = told.Answer == PeerAnswer.Ok && (ulong)told.Data.Length != expected ? (PeerAnswer.Bad, default) : (told.Answer, told.Data);
         Settle(entry);
@@ -108,12 +113,20 @@ public sealed partial class DiskMirror
     {
         ulong id = wanted.RequestId;
         if (id == StandingRequest) OnAsked(wanted);
-        else if (_kept.TryGetValue(id, out Kept? kept)) Say(new ResultTold(id, AnswerOf(kept), kept.Data));
+        else if (_kept.TryGetValue(id, out Kept? kept))
+        {
+            if (wanted.LengthBytes != 0) _askedLateMs = _nowMs;
+            Say(new ResultTold(id, AnswerOf(kept), kept.Data));
+        }
         else if (!HasEndedHere(id) || _entries.ContainsKey(id))
         {
             if (_wants.Count < _settings.KeptResults) _wants.Add(id);
         }
-        else if (IsAsThen(wanted)) ReadAgain(wanted);
+        else if (IsAsThen(wanted))
+        {
+            _askedLateMs = _nowMs;
+            ReadAgain(wanted);
+        }
         else Say(new ResultTold(id, PeerAnswer.Gone, default)); // ended here: no answer would come
     }
 

@@ -21,7 +21,7 @@ namespace ActorFT.Storage.Mirror.Live;
 ///     by reading again later;
 /// (2) nothing is ended through the peer before it is durable here that the own copy is stale: a server that missed writes does not boot (design.md §3 rule 5);
 /// (3) a flush ends when a copy that lacks nothing is stable.
-/// This file: requests. Others: how the copy stands, the peer's questions, whether its copy is complete, results kept for it, a copy that stalls, resync, flushes at one place, scrub.
+/// This file: requests. Others: how the copy stands, the peer's questions, whether its copy is complete, results kept for it, results told unasked, a copy that stalls, resync, flushes at one place, scrub.
 /// </summary>
 public sealed partial class DiskMirror
 {
@@ -144,6 +144,7 @@ public sealed partial class DiskMirror
         (_peerUse, _peerReason) = (null, "");
         ForgetQuestions(isPeerPerhapsComplete: !isSource); // what is made from this copy is not, before both have flushed at one place
         _wants.Clear();
+        ForgetEarly();
         BeginTelling(isBased: !isSource);
         Leads(isSource); // it may be handed over later
         ReleaseHeldBack(int.MaxValue);
@@ -162,6 +163,7 @@ public sealed partial class DiskMirror
         (_isPeerIn, _peerUse) = (false, null);
         ForgetQuestions(isPeerPerhapsComplete: false);
         _wants.Clear();
+        ForgetEarly();
         ForgetKept();
         BeginTelling(isBased: false);
         ReleaseHeldBack(int.MaxValue);
@@ -186,6 +188,7 @@ public sealed partial class DiskMirror
         (_isPeerIn, _peerUse, _position, _latest, _base, _syncedPosition, _stableThrough, _lostWithCopy, _lostThrough) = (false, null, 0, 0, 0, 0, 0, 0, 0);
         ForgetQuestions(isPeerPerhapsComplete: false);
         _wants.Clear();
+        ForgetEarly();
         ForgetKept();
         BeginTelling(isBased: false);
         _heldBack.Clear();
@@ -440,7 +443,7 @@ public sealed partial class DiskMirror
             case PeerAnswer.Gone: EndWithError(entry, "the other copy kept no result"); break;
             default:
                 entry.NeedsPeer = true;
-                AskPeer(entry);
+                if (!TryEarly(entry)) AskPeer(entry);
                 break;
         }
     }
@@ -455,6 +458,7 @@ public sealed partial class DiskMirror
     {
         BlockRequested request = entry.Request;
         if (!_entries.Remove(request.RequestId)) return;
+        if (_early.Count != 0) _early.Remove(request.RequestId);
         if (request.Operation == BlockOperation.Read && entry.IsOwnBad) _readsNotHere--;
         NoteNeed();
         if (request.Operation is BlockOperation.Read or BlockOperation.Flush) RememberEnded(request.RequestId);
