@@ -53,10 +53,8 @@ public sealed partial class DiskMirror
 
     private void ForgetEarly()
     {
-        _askedLateMs = long.MinValue / 2;
-        if (_settings.Bug == MirrorBug.KeepsEarlyResults) return;
         _early.Clear();
         _earlyOrder.Clear();
-        _earlyBytes = 0;
+        (_earlyBytes, _askedLateMs) = (0, long.MinValue / 2);
     }
 }

@@ -187,7 +187,7 @@ public sealed partial class DiskMirror
         (entry.Lacks, entry.IsHeldByRecord) = (regions, true);
         if (CanPeerServe) Lack(entry);
         int life = _life;
-        _host.Record(copy => copy.MarkDirty(regions), _ =>
+        RecordLack(regions, () =>
         {
             if (life != _life) return;
             entry.IsHeldByRecord = false;
@@ -204,11 +204,11 @@ public sealed partial class DiskMirror
         Lack(regions, "it lacks a write that met a bad block");
     }
 
-    private void Lack(IEnumerable<int> regions, string why)
+    private void Lack(int[] regions, string why)
     {
         Want(regions);
+        NotWhole(regions);
         if (Use != CopyUse.Current) return;
-        _isConfirmedWhole = false;
         Stand(CopyUse.Rebuilding, why);
         if (!_isStaleMarked && !_isMarkingStale && !_isMarkingCurrent) BeginMarkStale();
     }

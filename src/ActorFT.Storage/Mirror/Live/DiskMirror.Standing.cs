@@ -58,6 +58,7 @@ public sealed partial class DiskMirror
     private void LoseCopy(string reason)
     {
         _copyLife++;
+        ForgetLackRecords();
         bool served = Use == CopyUse.Current || _isUnsure;
         if (served && _position > _stableThrough) _lostWithCopy = _position;
         if (served)
@@ -98,7 +99,9 @@ public sealed partial class DiskMirror
     {
         int[] regions = [.. _lacking.Keys.Order()];
         _lacking.Clear();
-        if (Use == CopyUse.Current && regions.Length != 0 && _settings.Bug != MirrorBug.ForgetsWhatTheOtherHas) Lack(regions, "it lacks changes that failed here, and that the other server's copy may have");
+        if (Use != CopyUse.Current || regions.Length == 0 || _settings.Bug == MirrorBug.ForgetsWhatTheOtherHas) return;
+        Lack(regions, "it lacks changes that failed here, and that the other server's copy may have");
+        RecordLack(regions, () => { });
     }
 
     private void Stand(CopyUse use, string reason)

@@ -14,6 +14,7 @@ namespace ActorFT.Storage.Mirror.Live;
 ///   SyncConfirmed ───────────────────────────►  clean
 /// </code>
 /// A message lost, or a place missed, leaves regions dirty that need not be: the next one cleans them.
+/// A side that lacks a change of before the place says "stable" only once that is on record there: the other forgets by it that it has more.
 /// </summary>
 public sealed partial class DiskMirror
 {
@@ -76,11 +77,51 @@ public sealed partial class DiskMirror
                 return;
             }
 
-            if (number != sync.Tries) return;
-            sync.Ticket = outcome.Ticket;
-            stable();
-            if (sync == _sync) ConfirmSync();
+            WhenLackIsRecorded(() =>
+            {
+                if (life != _life || number != sync.Tries) return;
+                sync.Ticket = outcome.Ticket;
+                stable();
+                if (sync == _sync) ConfirmSync();
+            });
         });
+    }
+
+    private readonly Queue<Action> _afterLackRecords = new();
+    private int _lackRecords; // under way, or failed with the copy, of this life of the copy
+
+    // A flush says nothing of changes that this copy lacks, and its word makes the other forget them: so they are on record here before it gives it.
+    private void WhenLackIsRecorded(Action stable)
+    {
+        if (_lackRecords == 0 || _settings.Bug == MirrorBug.StableBeforeRecorded) stable();
+        else _afterLackRecords.Enqueue(stable);
+    }
+
+    private void RecordLack(int[] regions, Action ended)
+    {
+        _lackRecords++;
+        int copyLife = _copyLife;
+        _host.Record(copy => copy.MarkDirty(regions), isRecorded =>
+        {
+            if (isRecorded && copyLife == _copyLife && --_lackRecords == 0)
+                while (_afterLackRecords.TryDequeue(out Action? stable)) stable();
+            ended();
+        });
+    }
+
+    private void ForgetLackRecords()
+    {
+        _lackRecords = 0;
+        _afterLackRecords.Clear();
+    }
+
+    // What is lacking from now on no flush of before made equal.
+    private void NotWhole(int[] regions)
+    {
+        _isConfirmedWhole = false;
+        _unconfirmed.ExceptWith(regions);
+        foreach (Sync? sync in (ReadOnlySpan<Sync?>)[_sync, _peerSync])
+            if (sync is not null) (sync.IsWhole, sync.Regions) = (false, [.. sync.Regions.Except(regions)]);
     }
 
     private void OnSyncWanted(SyncWanted wanted)

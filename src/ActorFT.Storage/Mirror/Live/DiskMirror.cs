@@ -107,6 +107,7 @@ public sealed partial class DiskMirror
     public void CopyOpened(bool isCurrent, string reason)
     {
         _copyLife++;
+        ForgetLackRecords();
         ForgetLatencies();
         DropPlan();
         EndHeldOutcomes();

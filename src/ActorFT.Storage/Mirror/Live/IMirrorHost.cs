@@ -151,6 +151,6 @@ internal enum MirrorBug : byte
     CurrentBeforeEnrolled = 15,
     /// <summary>What failed on the only copy counts as there as soon as the other is complete.</summary>
     ForgetsWhatTheOtherHas = 16,
-    /// <summary>Takes what it was told unasked in an earlier pairing for results of this one.</summary>
-    KeepsEarlyResults = 17,
+    /// <summary>Says that it is stable at a place before it is on record what it lacks of it.</summary>
+    StableBeforeRecorded = 17,
 }
