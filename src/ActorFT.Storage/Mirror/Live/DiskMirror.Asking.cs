@@ -112,7 +112,7 @@ public sealed partial class DiskMirror
         _isUnsure = false;
         if (IsOthersTheOne)
         {
-            (_lostThrough, _lostWithCopy) = (0, 0);
+            _lostWithCopy = 0;
             Reason = "it may lack what was in its memory when it failed";
             if (!_isStaleMarked && !_isMarkingStale) BeginMarkStale();
         }

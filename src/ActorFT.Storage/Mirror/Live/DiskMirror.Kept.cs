@@ -123,7 +123,7 @@ public sealed partial class DiskMirror
         _endedTold.Clear();
         _endedThere.Clear();
         _heardBeyond.Clear();
-        (_isPeerTelling, _isBased) = (false, isBased);
+        (_isPeerTelling, _peerGivesWord, _isBased) = (false, false, isBased);
     }
 
     /// <summary>Ends a request to the machine, or holds it back.</summary>
@@ -185,7 +185,12 @@ public sealed partial class DiskMirror
     private void OnRequestsEnded(RequestsEnded ended)
     {
         _isPeerTelling = true;
-        if (ended.Number == 0) return;
+        if (ended.Number == 0)
+        {
+            _peerGivesWord = ended.RequestIds.Contains(GivesWordOfChanges);
+            return;
+        }
+
         Say(new EndedHeard(ended.Number));
         if (ended.Number <= _heardThrough || !_heardBeyond.Add(ended.Number)) return; // told again
         while (_heardBeyond.Remove(_heardThrough + 1)) _heardThrough++;

@@ -30,7 +30,7 @@ public sealed partial class DiskMirror
         if (!_isPeerIn || _nowMs - _saidStandsMs < StandsIntervalMs) return;
         _saidStandsMs = _nowMs;
         Say(new CopyStands(Use, Reason));
-        Say(new RequestsEnded(0, [])); // this build tells what it ended: the peer may wait for that
+        Say(new RequestsEnded(0, s_abilities)); // this build tells what it ended: the peer may wait for that
     }
 
     /// <summary>Bytes of the peer's mirror arrived; they are the caller's again when this returns.</summary>
@@ -86,7 +86,7 @@ public sealed partial class DiskMirror
         entry.AskedMs = _nowMs;
         BlockRequested request = entry.Request;
         bool isRead = request.Operation == BlockOperation.Read;
-        Say(new ResultWanted(request.RequestId, isRead ? request.OffsetBytes : 0, isRead ? request.LengthBytes : 0));
+        Say(new ResultWanted(request.RequestId, isRead ? request.OffsetBytes : entry.IsUnmade ? OfChange : 0, isRead ? request.LengthBytes : 0));
     }
 
     private void OnResult(ResultTold told)
@@ -113,6 +113,7 @@ public sealed partial class DiskMirror
     {
         ulong id = wanted.RequestId;
         if (id == StandingRequest) OnAsked(wanted);
+        else if (wanted is { OffsetBytes: OfChange, LengthBytes: 0 }) OnWordWanted(id);
         else if (_kept.TryGetValue(id, out Kept? kept))
         {
             if (wanted.LengthBytes != 0) _askedLateMs = _nowMs;

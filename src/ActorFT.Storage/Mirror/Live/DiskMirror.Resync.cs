@@ -184,8 +184,8 @@ public sealed partial class DiskMirror
         // A change that met a bad block was not made at all, or in part: every region of it is fetched.
         (int first, int last) = _geometry.RegionsOf((long)request.OffsetBytes, (long)request.LengthBytes);
         int[] regions = [.. Enumerable.Range(first, last - first + 1)];
-        (entry.Lacks, entry.IsHeldByRecord) = (regions, true);
-        if (CanPeerServe) Lack(entry);
+        (entry.IsUnmade, entry.Lacks, entry.IsHeldByRecord) = (true, regions, true);
+        if (CanPeerServe && !WaitsForWord) Lack(entry);
         int life = _life;
         RecordLack(regions, () =>
         {
@@ -199,7 +199,7 @@ public sealed partial class DiskMirror
     // that is only recorded.
     private void Lack(Entry entry)
     {
-        int[] regions = entry.Lacks!;
+        if (entry.Lacks is not { } regions) return;
         entry.Lacks = null;
         Lack(regions, "it lacks a write that met a bad block");
     }
@@ -263,8 +263,8 @@ public sealed partial class DiskMirror
 
     private void GiveRegion(int region, ulong notBefore, ulong[] theirs)
     {
-        // The other replica is not there yet, and would make again what is lacking here.
-        if (_lacking.GetValueOrDefault(region) > notBefore && _settings.Bug != MirrorBug.ForgetsWhatItLacks) Say(new RegionTold(region, _position, true, [], []));
+        // The other replica is not there yet, and would make again what is lacking here; or it is not known yet which of the two lacks a change there.
+        if (_lacking.GetValueOrDefault(region) > notBefore && _settings.Bug != MirrorBug.ForgetsWhatItLacks || IsUnmadeIn(region)) Say(new RegionTold(region, _position, true, [], []));
         else SendRegion(region, theirs);
     }
 

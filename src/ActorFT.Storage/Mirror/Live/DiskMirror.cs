@@ -37,7 +37,8 @@ public sealed partial class DiskMirror
         internal bool IsHeldByRecord { get; set; }  // ends only when a mark of this copy is durable
         internal long DeniedSinceMs { get; set; } = long.MaxValue; // since when no complete copy is known for it
         internal ulong Question { get; set; }       // whose answer says whether the peer's copy is complete
-        internal int[]? Lacks { get; set; }         // regions of a change that this copy has not, for it met a bad block
+        internal bool IsUnmade { get; set; }        // a change that met a bad block of the own copy
+        internal int[]? Lacks { get; set; }         // its regions, as long as this copy is not taken for lacking them
         internal long AskedMs { get; set; } = long.MinValue / 2;
         internal long BehindSinceMs { get; set; } = long.MaxValue; // since when the other side has ended it and this one has it; of the time that this side ran
     }
@@ -112,14 +113,14 @@ public sealed partial class DiskMirror
         DropPlan();
         EndHeldOutcomes();
         _isUnsure = isCurrent && IsAsking;
-        // What it lost it gets from the other's copy; if it serves as it is, there was none.
+        // What it lost now it gets from the other's copy; if it serves as it is, there was none. What it lost before as the only one, the other, made from it, has not either.
         if (isCurrent && !_isUnsure)
         {
             ServeAsIs();
             return;
         }
 
-        if (!_isUnsure) (_lostThrough, _lostWithCopy) = (0, 0);
+        if (!_isUnsure) _lostWithCopy = 0;
         Stand(CopyUse.Rebuilding, _isUnsure ? "the other server is asked whether its copy is complete" : reason);
     }
 
@@ -181,7 +182,8 @@ public sealed partial class DiskMirror
         _entries.Clear();
         _ahead.Clear();
         _lacking.Clear();
-        _readsNotHere = 0;
+        _notHere = 0;
+        ForgetNotMade();
         Array.Clear(_lastWrite);
         _endedHere.Clear();
         _endedHereOrder.Clear();
@@ -319,6 +321,7 @@ public sealed partial class DiskMirror
 
         entry.IsOwnGood = true;
         Keep(request, PeerAnswer.Ok, own.Completed.Data, own.Completed.Status);
+        NoteMade(request, true);
         Settle(entry);
     }
 
@@ -358,17 +361,18 @@ public sealed partial class DiskMirror
 
     private void OwnCannot(Entry entry)
     {
-        if (!entry.IsOwnBad && entry.Request.Operation == BlockOperation.Read) _readsNotHere++;
+        if (!entry.IsOwnBad && (entry.IsUnmade || entry.Request.Operation == BlockOperation.Read)) _notHere++;
         entry.IsOwnBad = true;
         Keep(entry.Request, PeerAnswer.Bad, default, BlockStatus.IoError);
+        NoteMade(entry.Request, false);
         Settle(entry);
         NoteNeed();
     }
 
-    private int _readsNotHere; // that have not ended, and that the own copy cannot give
+    private int _notHere; // reads that have not ended and that the own copy cannot give, and changes that it met a bad block at
     private bool _wasNeeding;
 
-    private bool IsNeeding => _readsNotHere != 0 && Use == CopyUse.Current && _isPeerIn && !_leads;
+    private bool IsNeeding => _notHere != 0 && Use == CopyUse.Current && _isPeerIn && !_leads;
 
     private void NoteNeed()
     {
@@ -401,8 +405,10 @@ public sealed partial class DiskMirror
             return;
         }
 
-        if (entry.Lacks is not null && CanPeerServe && Use != CopyUse.Out)
+        if (entry.IsUnmade && CanPeerServe && Use != CopyUse.Out)
         {
+            if (!WaitsForWord) Lack(entry);
+            if (!_entries.ContainsKey(request.RequestId) || !HasWord(entry)) return;
             Lack(entry);
             if (!_entries.ContainsKey(request.RequestId)) return;
         }
@@ -460,7 +466,7 @@ public sealed partial class DiskMirror
         BlockRequested request = entry.Request;
         if (!_entries.Remove(request.RequestId)) return;
         if (_early.Count != 0) _early.Remove(request.RequestId);
-        if (request.Operation == BlockOperation.Read && entry.IsOwnBad) _readsNotHere--;
+        if (entry.IsOwnBad && (entry.IsUnmade || request.Operation == BlockOperation.Read)) _notHere--;
         NoteNeed();
         if (request.Operation is BlockOperation.Read or BlockOperation.Flush) RememberEnded(request.RequestId);
         Counts = Counts with { Requests = Counts.Requests + 1, FromPeer = Counts.FromPeer + (entry.NeedsPeer ? 1 : 0) };

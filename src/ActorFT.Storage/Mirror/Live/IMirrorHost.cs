@@ -153,4 +153,6 @@ internal enum MirrorBug : byte
     ForgetsWhatTheOtherHas = 16,
     /// <summary>Says that it is stable at a place before it is on record what it lacks of it.</summary>
     StableBeforeRecorded = 17,
+    /// <summary>Takes a change that met a bad block here for one that the other copy made.</summary>
+    TakesChangesForMade = 18,
 }
