@@ -59,6 +59,7 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(373UL)]  // the other copy became complete just before this one failed, and was not heard: an error, and two current copies that would have differed
     [InlineData(484UL)]  // a follower that won waited for the lost leader's answer to a read that it had to execute
     [InlineData(567UL)]  // of the checker: what a device had made of a write that was never flushed was not known to be that, once memory had hidden it from a look at the copy
+    [InlineData(587UL)]  // what the only copy had lost with its memory no flush told, once that copy had been rebuilt from the one made of it
     [InlineData(728UL)]  // a copy became current though it had met a bad block since that was decided
     [InlineData(838UL)]  // a read that its machine held back behind a write was answered for the other replica as of before the write
     [InlineData(889UL)]  // a write met a bad block on the only complete copy, behind the region that the other had from it: both were complete, and differed
@@ -83,13 +84,12 @@ public class MirroredDisksTests(ITestOutputHelper output)
     [InlineData(nameof(MirrorBug.ForgetsPeersDirtyRegions), 1)]
     [InlineData(nameof(MirrorBug.TakesOldRegions), 9)]
     [InlineData(nameof(MirrorBug.ServedWithoutMark), 9)]
-    [InlineData(nameof(MirrorBug.ForgetsWhatIsAwaited), 589)]
-    [InlineData(nameof(MirrorBug.OneDiskSpeaksForAll), 16)]
+    [InlineData(nameof(MirrorBug.ForgetsWhatIsAwaited), 629)]
+    [InlineData(nameof(MirrorBug.OneDiskSpeaksForAll), 26)]
     [InlineData(nameof(MirrorBug.TakesWhatNobodyHas), 700)]
-    [InlineData(nameof(MirrorBug.CurrentWhateverCame), 594)]
-    [InlineData(nameof(MirrorBug.CleansWithoutMeeting), 515)]
+    [InlineData(nameof(MirrorBug.CurrentWhateverCame), 1328)]
+    [InlineData(nameof(MirrorBug.CleansWithoutMeeting), 1237)]
     [InlineData(nameof(MirrorBug.CurrentBeforeEnrolled), 2030)]
-    [InlineData(nameof(MirrorBug.StableBeforeRecorded), 1379)]
     [InlineData(nameof(PlantedBug.TakeLeadWithoutDisks), 1223)]
     public void PlantedBug_IsFoundWithinAThousandSeedsAndReplaysExactly(string name, int first)
     {
