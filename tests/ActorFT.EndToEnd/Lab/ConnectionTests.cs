@@ -7,7 +7,7 @@ namespace ActorFT.EndToEnd.Lab;
 /// <summary>
 /// One established TCP connection to a service in the machine, through every fault that the pair survives.
 /// </summary>
-[Collection(Collections.Labs)]
+[Collection(Collections.Pairs)]
 public sealed class ConnectionTests(ITestOutputHelper output)
 {
     private static readonly string[] s_kinds =

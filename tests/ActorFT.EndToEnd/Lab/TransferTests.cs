@@ -9,7 +9,7 @@ using Xunit.Abstractions;
 namespace ActorFT.EndToEnd.Lab;
 
 /// <summary>Large files by HTTP, into the machine and out of it, with the leader killed in the middle of each.</summary>
-[Collection(Collections.Labs)]
+[Collection(Collections.Pairs)]
 public sealed class TransferTests(ITestOutputHelper output)
 {
     private const int FileBytes = 100_000_000, ShellPort = 7778;

@@ -5,7 +5,7 @@ using Xunit;
 namespace ActorFT.EndToEnd.Scripts;
 
 /// <summary>scripts/demo and scripts/drill as a user runs them. Where this host gives no namespaces and TAPs, it shows the rest, and says so.</summary>
-[Collection(Collections.Labs)]
+[Collection(Collections.Pairs)]
 public sealed class DemoTests : IDisposable
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(9);
