@@ -13,8 +13,8 @@ internal sealed class DiskResults
 
     private readonly Dictionary<(string Kind, string Load), List<DiskSample>> _samples = [];
 
-    // With each run in duplex: what the slower copy took for a flush itself, and what a message over the FT link and back took; microseconds.
-    private readonly List<(double Flush, double RoundTrip)> _flushes = [];
+    // With each run in duplex: how long the machine waited for a flush, what the slower copy took for one itself, and what a message over the FT link and back took; microseconds.
+    private readonly List<(double Machine, double Flush, double RoundTrip)> _flushes = [];
 
     // Resync and plain copy, MB/s, and the ratio.
     private readonly List<(double Resync, double Copy, double First)> _resyncs = [];
@@ -36,7 +36,7 @@ internal sealed class DiskResults
         samples.Add(sample);
     }
 
-    public void AddFlush(double ownUs, double roundTripUs) => _flushes.Add((ownUs, roundTripUs));
+    public void AddFlush(double machineUs, double ownUs, double roundTripUs) => _flushes.Add((machineUs, ownUs, roundTripUs));
 
     /// <summary>A resync, the mean of the plain copies before and after it, and the first fill, which .NET compiles beside; MB/s.</summary>
     public void AddResync(double resync, double copy, double first) => _resyncs.Add((resync, copy, first));
@@ -78,7 +78,14 @@ internal sealed class DiskResults
                 yield return Limit.AtLeast(0.7, $"{load}, during a resync at {RebuildRate}/s / duplex", Median(rebuilds.Select((rebuild, i) => rebuild.Iops / ((mirrored[i].Iops + mirrored[i + 1].Iops) / 2))));
         }
 
-        // What the guest waits for is two copies' flushes and the message that says so, each with all that a guest's fsync takes besides.
+        // The disk by itself: from the flush that the machine makes to its end.
+        if (_flushes.Count != 0)
+        {
+            double ratio = Math.Round(Median(_flushes.Select(one => one.Machine / (2 * one.Flush + one.RoundTrip))), 2);
+            yield return new("a flush of the machine (median), duplex / (twice the slower copy's own and a round trip)", ratio, "at most 1", ratio <= 1);
+        }
+
+        // As the guest sees it, each with all that a guest's fsync takes besides.
         if (_flushes.Count != 0 && Pairs("duplex", "simplex", "fsync") is { Count: > 0 } flushes)
         {
             double roundTrip = Median(_flushes.Select(one => one.RoundTrip));
@@ -97,7 +104,7 @@ internal sealed class DiskResults
     {
         JsonSerializerOptions options = new(JsonSerializerDefaults.Web);
         List<object> tables = [new { disk = Disk, secondsOfALoad = SecondsOfALoad, rows = Rows().ToArray() }, new { limits = "issue 4", rows = Limits().ToArray() }];
-        if (_flushes.Count != 0) tables.Add(new { flushes = "in duplex", rows = _flushes.Select(one => new { slowerCopysOwnFlushUs = Math.Round(one.Flush), roundTripUs = Math.Round(one.RoundTrip) }).ToArray() });
+        if (_flushes.Count != 0) tables.Add(new { flushes = "in duplex", rows = _flushes.Select(one => new { machineFlushUs = Math.Round(one.Machine), slowerCopysOwnFlushUs = Math.Round(one.Flush), roundTripUs = Math.Round(one.RoundTrip) }).ToArray() });
         if (_resyncs.Count != 0)
         {
             var rows = _resyncs.Select(one => new { resyncMbPerS = Math.Round(one.Resync, 1), copyMbPerS = Math.Round(one.Copy, 1), firstFillMbPerS = Math.Round(one.First, 1) });

@@ -220,6 +220,7 @@ public sealed partial class LockstepCoordinatorActor
         _inputs.Clear();
         _completions.Clear();
         _issued.Clear();
+        _flushesBegan.Clear();
         _writesBehind.Clear();
         _heldSince.Clear();
     }

@@ -4,6 +4,7 @@ using Xunit;
 namespace ActorFT.EndToEnd.Scripts;
 
 /// <summary>scripts/fetch-guest without any network: its mirrors here are folders of this machine, or none.</summary>
+[Trait("Category", Collections.Compute)]
 public sealed class FetchGuestTests : IDisposable
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);

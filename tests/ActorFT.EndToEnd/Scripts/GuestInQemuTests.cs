@@ -3,6 +3,7 @@ using Xunit;
 namespace ActorFT.EndToEnd.Scripts;
 
 /// <summary>The guest is right by itself: it does in QEMU what tests in ActorFT ask of it.</summary>
+[Trait("Category", Collections.Compute)]
 public sealed class GuestInQemuTests : IDisposable
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(120);

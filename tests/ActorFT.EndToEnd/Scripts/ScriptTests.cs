@@ -3,6 +3,7 @@ using Xunit;
 namespace ActorFT.EndToEnd.Scripts;
 
 /// <summary>What holds for every script.</summary>
+[Trait("Category", Collections.Compute)]
 public sealed class ScriptTests
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);

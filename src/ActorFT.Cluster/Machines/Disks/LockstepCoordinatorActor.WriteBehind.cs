@@ -14,10 +14,15 @@ public sealed partial class LockstepCoordinatorActor
 
     private const int NoWrite = -1;
 
+    private const int MaxFlushesBegan = 1024;
+
+    private readonly Dictionary<FlushId, ulong> _flushesBegan = []; // when the machine, led here, made them
+
     private void EndWritesEarly(List<MachineOutput> outputs)
     {
         foreach (MachineOutput output in outputs)
         {
+            if (output is BlockRequested { Operation: BlockOperation.Flush } flush && _flushesBegan.Count < MaxFlushesBegan) _flushesBegan[new FlushId(flush.DiskIndex, flush.RequestId)] = Now;
             if (output is BlockRequested { Operation: BlockOperation.Write } write && _writesBehind.TryAdd(write.DiskIndex, write.RequestId, write.Data.Length))
                 _inputs.Enqueue(new BlockCompleted(write.DiskIndex, write.RequestId, BlockStatus.Ok, default));
         }
@@ -55,6 +60,7 @@ public sealed partial class LockstepCoordinatorActor
         BlockStatus status = _completions.Remove((flush.DiskIndex, flush.RequestId), out BlockCompleted? own) ? own.Status : BlockStatus.Ok;
         if (_writesBehind.TakeLost(flush.DiskIndex)) status = BlockStatus.IoError;
         _issued.Remove((flush.DiskIndex, flush.RequestId));
+        if (_flushesBegan.Remove(flush, out ulong beganNs)) _parts.Disks[flush.DiskIndex].Tell(new DiskProtocol.FlushTook((Now - beganNs) / 1e6), Self);
         _inputs.Enqueue(new BlockCompleted(flush.DiskIndex, flush.RequestId, status, default));
         QueueRound();
     }
