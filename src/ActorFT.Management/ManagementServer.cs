@@ -150,6 +150,10 @@ public sealed class ManagementServer : IAsyncDisposable
             {
                 Boundaries = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
             })
+            .AddView("actorft.disk.machine.flush", new ExplicitBucketHistogramConfiguration
+            {
+                Boundaries = [0.0001, 0.00025, 0.0005, 0.00075, 0.001, 0.00125, 0.0015, 0.00175, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+            })
             .AddPrometheusExporter(exporter => exporter.ScrapeResponseCacheDurationMilliseconds = NodeGateway.RefreshMs));
         return builder.Build();
     }

@@ -331,6 +331,7 @@ public sealed class EndpointTests : IAsyncLifetime
     {
         ClusterMeters.OutputHold.Record(0.002, new KeyValuePair<string, object?>("machine", "debian"));
         new CopyLatencies("server-a", new DiskName("debian", "root")).Note(BlockOperation.Flush, 4, 0);
+        ClusterMeters.MachineFlush.Record(0.0012, new("server", "server-a"), new("machine", "debian"), new("disk", "root"));
         string text = await _node.Client.GetStringAsync("/metrics");
         foreach (string line in new[]
                  {
@@ -341,6 +342,7 @@ public sealed class EndpointTests : IAsyncLifetime
         Assert.Matches("""actorft_replication_lag_seconds\{[^}]*machine="debian"[^}]*\} 0\.0015""", text);
         Match flush = Regex.Match(text, """actorft_disk_request_seconds_bucket\{(?=[^}]*server="server-a")(?=[^}]*machine="debian")(?=[^}]*disk="root")(?=[^}]*operation="flush")[^}]*le="0\.005"[^}]*\} 1\b""");
         Assert.True(flush.Success, text);
+        Assert.Matches("""actorft_disk_machine_flush_seconds_bucket\{(?=[^}]*server="server-a")(?=[^}]*machine="debian")(?=[^}]*disk="root")[^}]*le="0\.00125"[^}]*\} 1\b""", text);
     }
 
     [Fact]

@@ -22,6 +22,7 @@ public sealed partial class MetricNamesTests
         await node.GetJson("/ft/status");
         ClusterMeters.OutputHold.Record(0.001);
         ClusterMeters.DiskRequest.Record(0.001);
+        ClusterMeters.MachineFlush.Record(0.001);
         string metrics = await node.Client.GetStringAsync("/metrics");
         string[] asked = [.. Names().Matches(File.ReadAllText(Path.Combine(Repository.Root, file))).Select(match => match.Value).Distinct()];
         Assert.True(asked.Length > 5);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using ActorFT.EndToEnd.Machines;
 using ActorFT.EndToEnd.Pairs;
 using ActorFT.Node.Tests.Support;
@@ -171,9 +172,35 @@ internal sealed class DiskBench
         using JsonDocument disks = JsonDocument.Parse(pair.Ask("disk", "list", "--output", "json")), links = JsonDocument.Parse(pair.Ask("link", "list", "--output", "json"));
         double flush = disks.RootElement.EnumerateArray().Max(copy => copy.GetProperty("disk").GetProperty("flushLatency").GetProperty("p50Us").GetDouble());
         double roundTrip = links.RootElement.EnumerateArray().Max(link => link.GetProperty("link").GetProperty("roundTripMs").GetDouble()) * 1e3;
-        double machine = disks.RootElement.EnumerateArray().Select(copy => copy.GetProperty("disk").GetProperty("machineFlushLatency")).Where(told => told.ValueKind == JsonValueKind.Object).Max(told => told.GetProperty("p50Us").GetDouble());
+        double machine = MachineFlushUs(pair);
         _results.AddFlush(machine, flush, roundTrip);
         _say(string.Create(CultureInfo.InvariantCulture, $"duplex: the machine waits {machine:F0} us for a flush, the slower copy's own takes {flush:F0} us, a round trip {roundTrip:F0} us"));
+    }
+
+    private readonly SortedDictionary<double, double> _flushesSeen = [];
+
+    // The median of those since the last time, from the leader's histogram.
+    private double MachineFlushUs(Pair pair)
+    {
+        using HttpClient client = new();
+        string text = string.Concat(((string[])[Pair.ServerA, Pair.ServerB]).Select(server => client.GetStringAsync(pair.Url(server) + "/metrics").GetAwaiter().GetResult()));
+        SortedDictionary<double, double> since = [];
+        foreach (Match bucket in Regex.Matches(text, """^actorft_disk_machine_flush_seconds_bucket\{[^}]*le="([^"]+)"[^}]*\} (\d+)""", RegexOptions.Multiline))
+        {
+            double below = bucket.Groups[1].Value == "+Inf" ? double.PositiveInfinity : double.Parse(bucket.Groups[1].Value, CultureInfo.InvariantCulture), count = double.Parse(bucket.Groups[2].Value, CultureInfo.InvariantCulture);
+            since[below] = count - _flushesSeen.GetValueOrDefault(below);
+            _flushesSeen[below] = count;
+        }
+
+        (double lastBelow, double lastCount) = (0, 0);
+        double half = since[double.PositiveInfinity] / 2;
+        foreach ((double below, double count) in since)
+        {
+            if (count >= half) return 1e6 * (lastBelow + (below - lastBelow) * (half - lastCount) / (count - lastCount));
+            (lastBelow, lastCount) = (below, count);
+        }
+
+        throw new InvalidOperationException("No server told how long the machine waited for a flush.");
     }
 
     // A copy that lacks what was written everywhere is rebuilt at the rate that an operator set, between two sweeps in which it is not.

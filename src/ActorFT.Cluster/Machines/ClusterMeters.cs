@@ -15,4 +15,7 @@ public static class ClusterMeters
 
     /// <summary>How long this server's copy of a disk took for a request of the machine, in seconds; labels "server", "machine", "disk" and "operation" (read, write, zero, flush).</summary>
     public static Histogram<double> DiskRequest { get; } = s_meter.CreateHistogram<double>("actorft.disk.request", "s", "How long this server's copy took for the machine's requests.");
+
+    /// <summary>How long a machine that is led here waited for a flush, in seconds: from the end of the round that made it until all is done that the next round needs to end it, on both copies where both count; labels "server", "machine" and "disk".</summary>
+    public static Histogram<double> MachineFlush { get; } = s_meter.CreateHistogram<double>("actorft.disk.machine.flush", "s", "How long the machine waited for a flush.");
 }

@@ -198,9 +198,6 @@ public sealed record DiskStatus
     public LatencyStatus? WriteLatency { get; init; }
     /// <summary>The same for flushes.</summary>
     public LatencyStatus? FlushLatency { get; init; }
-    /// <summary>On the server that leads: how long the machine waited for its flushes lately, from the end of the round that made one until all was done that the next round needs to end it,
-    /// on both copies where both count; null for none.</summary>
-    public LatencyStatus? MachineFlushLatency { get; init; }
 }
 
 /// <summary>How long requests of one kind took that ended well in the last half minute to minute.</summary>

@@ -140,7 +140,7 @@ internal static class StatusScreen
 
     private static string Latencies(DiskStatus disk)
     {
-        (string Kind, LatencyStatus? Latency)[] all = [("read", disk.ReadLatency), ("write", disk.WriteLatency), ("flush", disk.FlushLatency), ("flush of the machine", disk.MachineFlushLatency)];
+        (string Kind, LatencyStatus? Latency)[] all = [("read", disk.ReadLatency), ("write", disk.WriteLatency), ("flush", disk.FlushLatency)];
         return string.Join(", ", all.Where(one => one.Latency is not null).Select(one => $"{one.Kind} {Words.Latency(one.Latency!)}").DefaultIfEmpty("no requests in the last minute"));
     }
 

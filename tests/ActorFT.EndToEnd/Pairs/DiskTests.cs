@@ -173,11 +173,15 @@ public sealed partial class DiskTests(ITestOutputHelper output)
         }, () => $"what each copy takes, told by \"actorft disk\": {told}; {pair.Describe()}", Pair.ProtectSeconds);
         output.WriteLine(told);
         using HttpClient client = new();
+        string all = "";
         foreach (string server in servers)
         {
             string metrics = client.GetStringAsync(pair.Url(server) + "/metrics").GetAwaiter().GetResult();
+            all += metrics;
             Assert.Matches($$"""actorft_disk_request_seconds_count\{(?=[^}]*server="{{server}}")(?=[^}]*disk="data")(?=[^}]*operation="flush")[^}]*\} [1-9]""", metrics);
         }
+
+        Assert.Matches("""actorft_disk_machine_flush_seconds_count\{[^}]*disk="data"[^}]*\} [1-9]""", all); // of whoever leads
     }
 
     private void StopAndCompare(Pair pair, string leader)

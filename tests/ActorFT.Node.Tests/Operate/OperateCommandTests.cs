@@ -54,13 +54,13 @@ public sealed class OperateCommandTests : IDisposable
         PairStatus status = JsonSerializer.Deserialize<PairStatus>(StatusJson(PairHealth.Good), Json.Ft)!;
         string json = JsonSerializer.Serialize(status with
         {
-            Machines = [status.Machines[0] with { Replicas = [On("server-a", root with { ReadLatency = new(1204, 45, 1250), FlushLatency = new(9, 2_000, 31_000), MachineFlushLatency = new(8, 3_000, 33_000), Errors = 2 }), On("server-b", root)] }],
+            Machines = [status.Machines[0] with { Replicas = [On("server-a", root with { ReadLatency = new(1204, 45, 1250), FlushLatency = new(9, 2_000, 31_000), Errors = 2 }), On("server-b", root)] }],
         }, Json.Ft);
         using TinyEndpoint node = Node(json);
         Assert.Equal(
             """
             debian disk root: server-a Good 1 MiB; server-b Good 1 MiB
-            debian disk root on server-a: read 45 us (p99 1.25 ms, of 1204), flush 2 ms (p99 31 ms, of 9), flush of the machine 3 ms (p99 33 ms, of 8), errors 2
+            debian disk root on server-a: read 45 us (p99 1.25 ms, of 1204), flush 2 ms (p99 31 ms, of 9), errors 2
             debian disk root on server-b: no requests in the last minute, errors 0
 
             """, Run("disk", "--url", node.Url).Output);

@@ -69,7 +69,6 @@ public sealed partial class DiskActor
             ResyncBytesPerSecond = resync?.BytesPerSecond ?? 0, ResyncSecondsLeft = resync?.TimeLeftMs is { } left ? left / 1e3 : -1,
             FromPeer = counts.FromPeer, ResyncedBytes = counts.ResyncedBytes,
             ReadLatency = _latencies.ReadsAt(NowMs), WriteLatency = _latencies.WritesAt(NowMs), FlushLatency = _latencies.FlushesAt(NowMs),
-            MachineFlushLatency = _machineFlushes.At(NowMs),
         };
     }
 

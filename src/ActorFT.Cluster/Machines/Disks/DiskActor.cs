@@ -28,7 +28,6 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
     private readonly MirrorReassembly _incoming = new();
     private readonly MirrorReports _reports;
     private readonly CopyLatencies _latencies;
-    private readonly LatencyWindow _machineFlushes = new();
     private readonly List<InjectedFault> _injected = [];
     private readonly Queue<FaultInjectingBlockFile> _faultFiles = new(); // of copies given up too: a stall holds them until it is cleared
     private OpenedCopy? _opened;
@@ -109,7 +108,6 @@ public sealed partial class DiskActor : UntypedActor, IWithTimers
             case DiskProtocol.Enrolled: _mirror.Enrolled(); break;
             case DiskProtocol.MarkBase: _mirror.MarkBase(); break;
             case DiskProtocol.Leads leads: _mirror.Leads(leads.IsLeading); break;
-            case DiskProtocol.FlushTook took: _machineFlushes.Note(took.LatencyMs, NowMs); break;
             case DiskProtocol.PeerGone: _mirror.PeerGone(); break;
             case DiskProtocol.MarkTerm mark:
                 _life.MarkTerm(mark.Term, () => _coordinator.Tell(new DiskProtocol.TermMarked(mark.Term, _options.Index), _self));

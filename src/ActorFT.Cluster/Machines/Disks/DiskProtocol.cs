@@ -49,9 +49,6 @@ public static class DiskProtocol
     /// <summary>A small message between the two mirrors: to be sent, or come in.</summary>
     public sealed record MirrorBytes(int Disk, ReadOnlyMemory<byte> Bytes) : MachineProtocol.ILocalMessage;
 
-    /// <summary>To a disk: the machine, led here, waited so long for a flush.</summary>
-    public sealed record FlushTook(double LatencyMs) : MachineProtocol.ILocalMessage;
-
     /// <summary>How a disk's two copies stand.</summary>
     public sealed record Changed(int Disk, CopyUse Own, string Reason, CopyUse? Peer, double Progress) : MachineProtocol.ILocalMessage;
 

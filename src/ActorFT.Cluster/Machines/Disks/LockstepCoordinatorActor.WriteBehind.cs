@@ -60,7 +60,8 @@ public sealed partial class LockstepCoordinatorActor
         BlockStatus status = _completions.Remove((flush.DiskIndex, flush.RequestId), out BlockCompleted? own) ? own.Status : BlockStatus.Ok;
         if (_writesBehind.TakeLost(flush.DiskIndex)) status = BlockStatus.IoError;
         _issued.Remove((flush.DiskIndex, flush.RequestId));
-        if (_flushesBegan.Remove(flush, out ulong beganNs)) _parts.Disks[flush.DiskIndex].Tell(new DiskProtocol.FlushTook((Now - beganNs) / 1e6), Self);
+        if (_flushesBegan.Remove(flush, out ulong beganNs))
+            ClusterMeters.MachineFlush.Record((Now - beganNs) / 1e9, new("server", _options.Identity.Self.Server), new("machine", _options.Identity.Machine), new("disk", _options.Definition.Disks[flush.DiskIndex].Name));
         _inputs.Enqueue(new BlockCompleted(flush.DiskIndex, flush.RequestId, status, default));
         QueueRound();
     }
