@@ -176,6 +176,7 @@ public sealed partial class LockstepCoordinatorActor
         TellDisks(new DiskProtocol.Leads(false));
         _executing = null;
         _writesBehind.ForgetFlushes();
+        _flushesBegan.Clear();
         OpenDevices(NicRole.Following, follow.Configuration.Term);
         PassOnInputs();
     }

@@ -38,7 +38,8 @@ public class LackRecordTests
         _host.End(null); // the flush
         Assert.Empty(_host.Sent.OfType<SyncTold>());
         _host.EndRecord(true);
-        Assert.Equal((1UL, false), Assert.Single(_host.Sent.OfType<SyncTold>()) is var told ? (told.Position, told.IsPassed) : default);
+        SyncTold told = Assert.Single(_host.Sent.OfType<SyncTold>());
+        Assert.Equal((1UL, false), (told.Position, told.IsPassed));
     }
 
     [Fact]
