@@ -75,7 +75,10 @@ public sealed partial class LockstepCoordinatorActor
             }
         }
 
-        BeginRound(machine, time, TakeInputs(machine));
+        ImmutableArray<MachineInput> inputs = TakeInputs(machine);
+        BeginRound(machine, time, inputs);
+        // The round is with the vCPUs already, so that nothing that comes of this keeps it from being run; they have this thread when it is left.
+        Feed(new RoundBegun(Now, new Round(time, inputs)));
     }
 
     private ImmutableArray<MachineInput> TakeInputs(IMachine machine)

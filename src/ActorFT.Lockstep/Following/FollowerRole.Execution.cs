@@ -15,7 +15,9 @@ namespace ActorFT.Lockstep.Following;
 internal sealed partial class FollowerRole
 {
     private readonly DiskOrder _order = new();
-    private readonly OutputHasher _hasher = new();
+    private readonly OutputHasher _hasher = new(); // of outputs that no record has counted yet
+    private (int Count, ulong Hash) _made;         // outputs that the record being executed counts
+    private int _roundsLeft;
     private readonly List<MachineOutput> _recordOutputs = [];
     private readonly List<MachineOutput> _doubtful = []; // disk requests of a record that differed
     private Record? _executing;
@@ -32,10 +34,19 @@ internal sealed partial class FollowerRole
         // After a divergence nothing more is executed, unless the arbiter made this replica the leader and it is sound: then the leader was wrong.
         if (_executing is not null || Context.Role != this || _isChecking || _divergence is not null && _promotion is null) return;
         if (!_window.TryTake(out _executing)) return;
-        _hasher.Reset();
         _recordOutputs.Clear();
         _order.Clear();
-        Context.Emit(new ExecuteRecord(_executing!));
+        _roundsLeft = _executing!.Rounds.Length;
+        CountOutputs();
+        Context.Emit(new ExecuteRecord(_executing));
+    }
+
+    // A record counts the outputs up to its end, or up to a last round that the leader had yet to run.
+    private void CountOutputs()
+    {
+        if (_roundsLeft != (_executing!.IsLastRoundAhead ? 1 : 0)) return;
+        _made = (_hasher.Count, _hasher.Hash);
+        _hasher.Reset();
     }
 
     public override void OnShell(ProtocolEvent happened)
@@ -67,6 +78,8 @@ internal sealed partial class FollowerRole
             if (_order.MustWait(output)) _recordOutputs.Add(output);
             else if (output is BlockRequested) immediate.Add(output); // entropy is the leader's to supply
         }
+        _roundsLeft--;
+        CountOutputs();
         if (immediate.Count != 0) Context.Emit(new Perform(immediate));
     }
 
@@ -98,8 +111,8 @@ internal sealed partial class FollowerRole
 
     private string? Difference(Record record, Digest? digest)
     {
-        if (_hasher.Count != record.OutputCount) return $"{_hasher.Count} outputs, where the leader made {record.OutputCount}";
-        if (_hasher.Hash != record.OutputHash) return "other outputs than the leader's";
+        if (_made.Count != record.OutputCount) return $"{_made.Count} outputs, where the leader made {record.OutputCount}";
+        if (_made.Hash != record.OutputHash) return "other outputs than the leader's";
         return record.DigestAtEnd is { } expected && digest != expected ? $"digest {digest}, where the leader has {expected}" : null;
     }
 

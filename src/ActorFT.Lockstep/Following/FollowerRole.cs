@@ -102,7 +102,7 @@ internal sealed partial class FollowerRole : ReplicaRole
         _kept.Released(sent.ReleasedRound);
         Context.Clock.Observe(sent.Record.EndTimeNs, Context.NowNs);
         bool isNew = _window.Offer(sent.Record);
-        if (isNew) Acknowledge(isUrgent: sent.Record.OutputCount != 0 && Settings.Commit == CommitMode.Received);
+        if (isNew) Acknowledge(isUrgent: (sent.Record.IsLastRoundAhead || sent.Record.OutputCount != 0) && Settings.Commit == CommitMode.Received);
         // Copies come on the second path; one sent again because an acknowledgement was lost must be answered.
         else if (sent.Record.EndRound <= _window.StoredRound && Context.NowNs - _progressAtNs >= Settings.HeartbeatNs / 2) SendProgress();
         ExecuteNext();

@@ -75,7 +75,7 @@ internal sealed partial class LeaderRole
         }
         // Not in lockstep: the peer has what was written, and is being taken in or left out. This is found again when that is decided.
         if (!IsDuplex || _handOver != HandOverStep.None || Context.NowNs < _hurtAgainNs) return;
-        if (!_isHurt) Context.NoteChangedMemory(_open.NextRound, check.Components);
+        if (!_isHurt) Context.NoteChangedMemory(_executedRound, check.Components);
         _isHurt = true;
         Claims.Query();
     }
@@ -93,7 +93,7 @@ internal sealed partial class LeaderRole
         string pages = ComponentDigest.DescribePages(check.Components);
         Context.Fault(ProtocolFaultKind.MemoryCorrupt,
             $"{Context.Self.Server} runs the only copy of machine {Context.Machine}, and its memory changed without being written{(pages.Length == 0 ? "" : $" ({pages})")}; it goes on as it is.",
-            _open.NextRound, check.Components, []);
+            _executedRound, check.Components, []);
         Context.Emit(new AcceptMemory());
     }
 

@@ -40,6 +40,7 @@ internal sealed partial class LeaderRole : ReplicaRole
     {
         _configuration = configuration;
         _open = new RecordBuilder(round, context.Clock.LastNs);
+        _executedRound = round;
         _gate = new OutputGate(Settings.Bug == PlantedBug.WriteDiskBeforeCommit);
         _lastDigestTimeNs = context.Clock.LastNs;
         _resent = resent;
@@ -54,7 +55,7 @@ internal sealed partial class LeaderRole : ReplicaRole
     }
 
     public override ReplicaStatus Status => new(
-        ReplicaRoleName.Leading, Detail, _configuration, IsDuplex, _open.NextRound, _stream?.Window?.ExecutedRound ?? 0, LagNs, _gate.HeldBytes,
+        ReplicaRoleName.Leading, Detail, _configuration, IsDuplex, _executedRound, _stream?.Window?.ExecutedRound ?? 0, LagNs, _gate.HeldBytes,
         _stream?.Window?.UnstoredRecords ?? 0, _pace) { IsHeldUp = IsHeldUp };
 
     /// <summary>The peer is lost, and the arbiter does not say that this replica may go on alone.</summary>
@@ -82,7 +83,7 @@ internal sealed partial class LeaderRole : ReplicaRole
     }
 
     /// <summary>Outputs of all rounds before this one may leave.</summary>
-    private ulong ReleasedRound => Math.Min(CommitRound, _open.FirstRound);
+    private ulong ReleasedRound => Math.Min(CommitRound, Settings.Bug == PlantedBug.ReleaseRoundAhead ? _open.FirstRound : Math.Min(_open.FirstRound, _executedRound));
 
     private string Detail =>
         IsHeldUp ? $"its outputs are held: {_stream?.Peer.Server ?? Context.Identity.PeerServer} is out of reach ({_drop}) and the arbiter does not answer"
@@ -124,6 +125,9 @@ internal sealed partial class LeaderRole : ReplicaRole
     {
         switch (happened)
         {
+            case RoundBegun begun:
+                OnRoundBegun(begun.Round);
+                return; // nothing has ended that could let anything go
             case RoundExecuted executed: OnRound(executed); break;
             case DigestComputed computed: OnDigest(computed); break;
             case OutputsReturned returned:
@@ -149,8 +153,14 @@ internal sealed partial class LeaderRole : ReplicaRole
     private void OnRound(RoundExecuted executed)
     {
         InvariantViolatedException.Require(!_digestAsked, "No round runs between TakeDigest and its answer.");
-        ulong round = _open.NextRound;
-        if (_stream is { CarriesRecords: true })
+        ulong round = _executedRound++;
+        bool isAhead = _isAhead;
+        _isAhead = false;
+        if (isAhead)
+        {
+            _open.AddOutputs(executed.Outputs);
+        }
+        else if (_stream is { CarriesRecords: true })
         {
             if (_open.RoundCount == 0) (_openTimeNs, _openAtNs) = (executed.Round.TimeNs, Context.NowNs);
             _open.Append(executed.Round, executed.Outputs);
@@ -161,24 +171,27 @@ internal sealed partial class LeaderRole : ReplicaRole
         }
         Context.Clock.Executed(executed.Round.TimeNs);
         var immediate = new List<MachineOutput>();
-        _closesSoon |= _gate.Add(round, executed.Outputs, immediate);
-        NoteFlushesAndWrites(executed);
+        bool isAwaited = _gate.Add(round, executed.Outputs, immediate) | NoteFlushesAndWrites(executed);
+        _closesSoon |= isAwaited && !isAhead;
         if (immediate.Count != 0) Context.Emit(new Perform(immediate));
         ForgetFlushes(executed.Round.Inputs);
         if (ShouldClose(executed.Round.TimeNs)) BeginClose(forceDigest: false);
     }
 
-    // A flush ends when the follower has done it too; a write has ended for the guest already, and what it brings about is the flush. In verified it must not be in a record that
-    // closes by its age: such a one has no digest.
-    private void NoteFlushesAndWrites(RoundExecuted executed)
+    // Whether the follower must hear of them soon: a flush ends when it has done it too; a write has ended for the guest already, and what it brings about is the flush.
+    // In verified it must not be in a record that closes by its age: such a one has no digest.
+    private bool NoteFlushesAndWrites(RoundExecuted executed)
     {
+        bool isAwaited = false;
         ulong timeNs = executed.Round.TimeNs;
         foreach (MachineOutput output in executed.Outputs)
         {
             if (output is not BlockRequested request) continue;
-            if (request.Operation == BlockOperation.Flush) (_flushExpectedUntilNs, _closesSoon) = (timeNs + Settings.FlushExpectedNs, true);
-            else if (request.Operation == BlockOperation.Write) _closesSoon |= timeNs < _flushExpectedUntilNs || Settings.Commit == CommitMode.Verified;
+            if (request.Operation == BlockOperation.Flush) (_flushExpectedUntilNs, isAwaited) = (timeNs + Settings.FlushExpectedNs, true);
+            else if (request.Operation == BlockOperation.Write) isAwaited |= timeNs < _flushExpectedUntilNs || Settings.Commit == CommitMode.Verified;
         }
+
+        return isAwaited;
     }
 
     // As soon as something waits for it, at the latest after MaxRecordNs (design.md §3).
@@ -210,7 +223,11 @@ internal sealed partial class LeaderRole : ReplicaRole
 
     private void Close(Machine.State.Digest? digest, ImmutableArray<ComponentDigest> components = default)
     {
-        Record record = _open.Close(digest);
+        Send(_open.Close(digest), components);
+    }
+
+    private void Send(Record record, ImmutableArray<ComponentDigest> components = default)
+    {
         _closesSoon = false;
         _stream!.Window!.Add(record, Context.NowNs, components);
         Commit();
@@ -349,7 +366,8 @@ internal sealed partial class LeaderRole : ReplicaRole
         (_stream, _sureSinceNs, _isHurt) = (null, null, false);
         _questions.Clear();
         (_drop, _isDropByPolicy, _isIsolation, _divergence, _yields, _digestAsked, _closesSoon) = (null, false, false, null, false, false, false);
-        _open = new RecordBuilder(_open.NextRound, Context.Clock.LastNs);
+        _open = new RecordBuilder(Settings.Bug == PlantedBug.CountRoundAhead ? _open.NextRound : _executedRound, Context.Clock.LastNs);
+        _isAhead = false; // it is nobody's but this replica's now
         CancelHandOver();
         Commit();
         CompleteAllFlushes();

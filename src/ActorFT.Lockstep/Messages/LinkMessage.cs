@@ -28,7 +28,7 @@ public abstract record LinkMessage;
 public sealed record Hello : LinkMessage
 {
     /// <summary>The protocol this build speaks; another one is refused.</summary>
-    public const ushort ProtocolVersion = 3;
+    public const ushort ProtocolVersion = 4;
 
     /// <summary>The version of the protocol.</summary>
     public ushort Version { get; init; } = ProtocolVersion;

@@ -56,10 +56,16 @@ public sealed record LockstepSettings
     public ulong MaxRecordNs { get; init; } = 2 * Ms;
 
     /// <summary>
-    /// So long after a flush, in machine time, the next one is expected: a record closes at a write, so that the follower has done what is before the flush when it comes.
-    /// Else nothing waits for a write, which has ended for the guest.
+    /// So long after a flush, in machine time, the next one is expected: the follower is told of each round as it begins, so that it has done what is before the flush,
+    /// and the flush, as soon as this server.
     /// </summary>
     public ulong FlushExpectedNs { get; init; } = 100 * Ms;
+
+    /// <summary>
+    /// So long after a frame or typed bytes came, in machine time, an answer is expected: the follower is told of each round as it begins, and not when it has
+    /// ended, so that the answer need not wait for it. Longer costs a busy machine a record a round for nothing.
+    /// </summary>
+    public ulong AnswerExpectedNs { get; init; } = 5 * Ms;
 
     /// <summary>A digest is taken at least this often in machine time.</summary>
     public ulong DigestIntervalNs { get; init; } = 10 * Ms;

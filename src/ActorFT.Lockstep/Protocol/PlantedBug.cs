@@ -28,4 +28,6 @@ internal enum PlantedBug
     ForgetReturnedOutputs,
     ForgetEndingFlushes,
     TakeLeadWithoutDisks,
+    ReleaseRoundAhead,
+    CountRoundAhead,
 }

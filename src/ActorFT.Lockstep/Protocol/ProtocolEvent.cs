@@ -51,7 +51,15 @@ public sealed record ArbiterReplied(ulong NowNs, ArbiterReply Reply) : ProtocolE
 /// <param name="Term">The term.</param>
 public sealed record TermPersisted(ulong NowNs, ulong Term) : ProtocolEvent(NowNs);
 
-/// <summary>Leading: a round was run, stamped with <see cref="ReplicaProtocol.StampRound"/>.</summary>
+/// <summary>
+/// Leading: a round begins, stamped with <see cref="ReplicaProtocol.StampRound"/>. It is run as told here whatever comes of this event or after it, and
+/// <see cref="RoundExecuted"/> tells its end before another begins; only a machine that is discarded ends without.
+/// </summary>
+/// <param name="NowNs">The clock.</param>
+/// <param name="Round">Its time and inputs.</param>
+public sealed record RoundBegun(ulong NowNs, Round Round) : ProtocolEvent(NowNs);
+
+/// <summary>Leading: the round that began last was run.</summary>
 /// <param name="NowNs">The clock.</param>
 /// <param name="Round">Its time and inputs.</param>
 /// <param name="Outputs">What <see cref="Machine.IMachine.TakeOutputs"/> gave after it.</param>

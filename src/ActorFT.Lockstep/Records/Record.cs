@@ -15,7 +15,13 @@ public sealed record Record
     /// <summary>The rounds, 1 to <see cref="RecordLimits.MaxRounds"/>.</summary>
     public required ImmutableArray<Round> Rounds { get; init; }
 
-    /// <summary>How many outputs the machine made in these rounds.</summary>
+    /// <summary>
+    /// Whether the last round was still to be run when the leader told it: its outputs are counted and hashed with the next record's. So the
+    /// follower runs it beside the leader. Never with a digest, and never in a log file.
+    /// </summary>
+    public bool IsLastRoundAhead { get; init; }
+
+    /// <summary>How many outputs the machine made in these rounds, but a last one that is ahead, and in one ahead of the record before.</summary>
     public int OutputCount { get; init; }
 
     /// <summary>The hash of those outputs in their order (<see cref="OutputHasher"/>); 0 when there were none.</summary>
@@ -33,7 +39,7 @@ public sealed record Record
     /// <summary>Equal content, rounds and inputs included.</summary>
     public bool Equals(Record? other) =>
         other is not null && FirstRound == other.FirstRound && OutputCount == other.OutputCount && OutputHash == other.OutputHash
-        && DigestAtEnd == other.DigestAtEnd && RecordCodec.HaveEqualEncoding(this, other);
+        && DigestAtEnd == other.DigestAtEnd && IsLastRoundAhead == other.IsLastRoundAhead && RecordCodec.HaveEqualEncoding(this, other);
 
     /// <summary>A hash for host-side tables.</summary>
     public override int GetHashCode() => HashCode.Combine(FirstRound, Rounds.Length, OutputHash);

@@ -5,7 +5,8 @@ using ActorFT.Machine.State;
 namespace ActorFT.Lockstep.Records;
 
 /// <summary>
-/// The open record: rounds are appended as they run, <see cref="Close"/> gives the record and opens the next one.
+/// The open record: rounds are appended as they run, <see cref="Close"/> gives the record and opens the next one; <see cref="CloseAhead"/> does
+/// with a round that is about to run.
 /// Not here: when to close, which is the leader's business (<see cref="MustClose"/> is only the size limit).
 /// </summary>
 public sealed class RecordBuilder
@@ -42,6 +43,12 @@ public sealed class RecordBuilder
     /// <summary>Appends a round that was run, and the outputs it made.</summary>
     public void Append(Round round, IReadOnlyList<MachineOutput> outputs)
     {
+        Append(round);
+        AddOutputs(outputs);
+    }
+
+    private void Append(Round round)
+    {
         InvariantViolatedException.Require(!MustClose, "A record that is full takes no round.");
         InvariantViolatedException.Require(round.TimeNs >= _lastTimeNs, "A round's time never falls.");
         long bytes = InputBytes(round.Inputs);
@@ -49,6 +56,11 @@ public sealed class RecordBuilder
         _rounds.Add(round);
         _lastTimeNs = round.TimeNs;
         _inputBytes += bytes;
+    }
+
+    /// <summary>Adds the outputs of a round that <see cref="CloseAhead"/> was given, when it has been run; before any other round is appended.</summary>
+    public void AddOutputs(IReadOnlyList<MachineOutput> outputs)
+    {
         foreach (MachineOutput output in outputs) _outputs.Add(output);
     }
 
@@ -63,7 +75,16 @@ public sealed class RecordBuilder
 
     /// <summary>Gives the record, which must hold a round, and opens the next.</summary>
     /// <param name="digest">The machine's digest now, if taken.</param>
-    public Record Close(Digest? digest)
+    public Record Close(Digest? digest) => Make(digest, isLastRoundAhead: false);
+
+    /// <summary>Appends a round that is about to run, gives the record and opens the next.</summary>
+    public Record CloseAhead(Round round)
+    {
+        Append(round);
+        return Make(null, isLastRoundAhead: true);
+    }
+
+    private Record Make(Digest? digest, bool isLastRoundAhead)
     {
         InvariantViolatedException.Require(_rounds.Count != 0, "A record without rounds is never closed.");
         var record = new Record
@@ -73,6 +94,7 @@ public sealed class RecordBuilder
             OutputCount = _outputs.Count,
             OutputHash = _outputs.Hash,
             DigestAtEnd = digest,
+            IsLastRoundAhead = isLastRoundAhead,
         };
         FirstRound = record.EndRound;
         _inputBytes = 0;

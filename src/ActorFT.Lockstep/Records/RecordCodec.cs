@@ -14,7 +14,7 @@ public static class RecordCodec
     /// <summary>The version this build writes and reads.</summary>
     public const byte Version = 1;
 
-    private const byte HasDigest = 1, CarriesBlockData = 2, KnownFlags = HasDigest | CarriesBlockData;
+    private const byte HasDigest = 1, CarriesBlockData = 2, LastRoundAhead = 4, KnownFlags = HasDigest | CarriesBlockData | LastRoundAhead;
 
     /// <summary>Appends the record's bytes.</summary>
     /// <exception cref="InvariantViolatedException">The record breaks <see cref="RecordLimits"/> or its own invariant.</exception>
@@ -22,7 +22,7 @@ public static class RecordCodec
     {
         RequireValid(record);
         writer.U8(Version);
-        writer.U8((byte)((record.DigestAtEnd.HasValue ? HasDigest : 0) | (mode == BlockDataMode.Carried ? CarriesBlockData : 0)));
+        writer.U8((byte)((record.DigestAtEnd.HasValue ? HasDigest : 0) | (mode == BlockDataMode.Carried ? CarriesBlockData : 0) | (record.IsLastRoundAhead ? LastRoundAhead : 0)));
         writer.Varint(record.FirstRound);
         writer.Varint((ulong)record.Rounds.Length);
         ulong time = 0;
@@ -46,6 +46,7 @@ public static class RecordCodec
         if (version != Version) throw new StateFormatException($"A record has version {version}; this build reads version {Version}.");
         byte flags = reader.U8();
         if ((flags & ~KnownFlags) != 0) throw new StateFormatException($"A record has flags 0x{flags:x2}; 0x{KnownFlags:x2} are known.");
+        if ((flags & HasDigest) != 0 && (flags & LastRoundAhead) != 0) throw new StateFormatException("A record has a digest after a last round that was still to be run.");
         BlockDataMode mode = (flags & CarriesBlockData) != 0 ? BlockDataMode.Carried : BlockDataMode.Hashed;
         ulong firstRound = reader.Varint(ulong.MaxValue - RecordLimits.MaxRounds, "first round");
         ImmutableArray<Round> rounds = DecodeRounds(ref reader, mode);
@@ -57,6 +58,7 @@ public static class RecordCodec
             OutputCount = outputs,
             OutputHash = outputs == 0 ? 0 : reader.U64(),
             DigestAtEnd = (flags & HasDigest) != 0 ? reader.ReadDigest() : null,
+            IsLastRoundAhead = (flags & LastRoundAhead) != 0,
         };
         reader.End();
         return record;
@@ -112,6 +114,7 @@ public static class RecordCodec
     {
         InvariantViolatedException.Require(record.Rounds.Length is > 0 and <= RecordLimits.MaxRounds, "A record holds 1 to 4096 rounds.");
         InvariantViolatedException.Require(record.OutputCount >= 0, "A record counts at least 0 outputs.");
+        InvariantViolatedException.Require(!record.IsLastRoundAhead || record.DigestAtEnd is null, "No digest is taken of a round that is still to be run.");
         ulong time = 0;
         foreach (Round round in record.Rounds)
         {

@@ -149,6 +149,7 @@ public sealed class RecordLogReader
             throw new StateFormatException($"a record begins at round {record.FirstRound}, where {next} was expected");
         if (record.Rounds[0].TimeNs < _lastTimeNs)
             throw new StateFormatException($"a record begins at time {record.Rounds[0].TimeNs} ns, before the {_lastTimeNs} ns reached");
+        if (record.IsLastRoundAhead) throw new StateFormatException("a record's last round was still to be run, as only in lockstep");
         if (RecordCodec.SaysBlockDataCarried(bytes) != (_header!.BlockData == BlockDataMode.Carried))
             throw new StateFormatException("a record and the log's header differ in whether block data are held");
     }

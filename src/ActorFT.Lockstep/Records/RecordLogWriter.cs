@@ -46,6 +46,7 @@ public sealed class RecordLogWriter
     {
         InvariantViolatedException.Require(!_ended, "Nothing follows a log's end.");
         InvariantViolatedException.Require(_nextRound is null || record.FirstRound == _nextRound, "A log's records continue one another.");
+        InvariantViolatedException.Require(!record.IsLastRoundAhead, "A log holds rounds that were run.");
         _nextRound = record.EndRound;
         _payload.Clear();
         _payload.U8(RecordKind);

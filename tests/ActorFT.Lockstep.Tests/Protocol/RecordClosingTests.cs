@@ -50,10 +50,11 @@ public sealed class RecordClosingTests
         Assert.Equal(1, Closed(replica));
     }
 
+    // Where the round itself was not told ahead: a digest was due.
     [Fact]
     public void Write_SoonAfterAFlush_ClosesAtOnce()
     {
-        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings { FlushExpectedNs = 5 * ScriptedReplica.Ms, MaxRecordNs = 50 * ScriptedReplica.Ms }).BootDuplex();
+        ScriptedReplica replica = new ScriptedReplica(new LockstepSettings { FlushExpectedNs = 5 * ScriptedReplica.Ms, MaxRecordNs = 50 * ScriptedReplica.Ms, DigestIntervalNs = 0 }).BootDuplex();
         replica.Run(Block(1, BlockOperation.Flush));
         Assert.Equal(1, Closed(replica));
         replica.Run(Block(2, BlockOperation.Write));

@@ -66,7 +66,18 @@ internal sealed class ScriptedReplica
 
     public Hello PeerHello => new() { Server = Peer.Server, Machine = "web", DefinitionHash = Definition, IsAvailable = true };
 
-    public void Run(params MachineOutput[] outputs) => Step(new RoundExecuted(Now, new Round(_timeNs += Ms), outputs));
+    public void Run(params MachineOutput[] outputs) => End(Begin(), outputs);
+
+    /// <summary>Begins a round.</summary>
+    public Round Begin(params MachineInput[] inputs)
+    {
+        Round round = new(_timeNs += Ms, [.. inputs]);
+        Step(new RoundBegun(Now, round));
+        return round;
+    }
+
+    /// <summary>The round that began is run.</summary>
+    public void End(Round round, params MachineOutput[] outputs) => Step(new RoundExecuted(Now, round, outputs));
 
     /// <summary>Boots as the first leader.</summary>
     public ScriptedReplica Boot()

@@ -118,6 +118,33 @@ public class RecordCodecTests
     }
 
     [Fact]
+    public void Builder_ClosedAhead_CountsTheRoundsOutputsWithTheNextRecord()
+    {
+        var builder = new RecordBuilder(10, 5);
+        MachineOutput output = new ConsoleWritten(0, new byte[] { 1 });
+        builder.Append(new Round(5), [output]);
+        Record first = builder.CloseAhead(new Round(6));
+        builder.AddOutputs([output]);
+        builder.Append(new Round(7), [output]);
+        Record second = builder.Close(null);
+        Assert.Equal((10UL, 12UL, true, 1), (first.FirstRound, first.EndRound, first.IsLastRoundAhead, first.OutputCount));
+        Assert.Equal((12UL, 13UL, false, 2), (second.FirstRound, second.EndRound, second.IsLastRoundAhead, second.OutputCount));
+    }
+
+    [Fact]
+    public void RecordAhead_ComesBackAsItWas_AndHasNoDigest()
+    {
+        Record ahead = Samples.Record() with { DigestAtEnd = null, IsLastRoundAhead = true };
+        byte[] bytes = Samples.Encode(ahead, BlockDataMode.Carried);
+        Assert.Equal(ahead, RecordCodec.Decode(bytes));
+        Assert.NotEqual(ahead with { IsLastRoundAhead = false }, RecordCodec.Decode(bytes));
+        Assert.Throws<InvariantViolatedException>(() => Samples.Encode(Samples.Record() with { IsLastRoundAhead = true }, BlockDataMode.Carried));
+        byte[] both = Samples.Encode(Samples.Record(), BlockDataMode.Carried);
+        both[1] |= 4;
+        Assert.Contains("digest", Assert.Throws<StateFormatException>(() => RecordCodec.Decode(both)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Outputs_ThatDifferInOrderOrContent_HashDifferently()
     {
         MachineOutput a = new ConsoleWritten(0, new byte[] { 1 }), b = new ConsoleWritten(0, new byte[] { 2 });

@@ -69,6 +69,13 @@ internal sealed class NothingLostChecker(SimWorld world) : Checker(world)
             return;
         }
 
+        // Nor does one that found, when it had won, that its own memory had been flipped: two faults again.
+        if (process.IsTainted && !process.IsLeading && World.Arbiter.Durable?.Leader == process.Self)
+        {
+            World.Count("fenced because its own memory was flipped");
+            return;
+        }
+
         if (World.Arbiter.Durable?.Contains(process.Self) == true)
             Fail("nothing acknowledged is lost", $"{process.Self.Server} threw its state away ({reason}) although it is a member of {World.Arbiter.Durable}");
     }

@@ -58,7 +58,9 @@ internal sealed partial class SimProcess
         _isRoundRunning = true;
         int generation = _roundGeneration;
         ulong cost = World.Random.Between(100_000, 500_000) * Server.SlowFactor * 100 / (ulong)_pace;
-        World.After(cost, () => EndRound(new Round(time, inputs), generation));
+        Round round = new(time, inputs);
+        World.After(cost, () => EndRound(round, generation));
+        Feed(new RoundBegun(LocalNow, round));
     }
 
     private void EndRound(Round round, int generation)
@@ -161,6 +163,7 @@ internal sealed partial class SimProcess
             return;
         }
         List<MachineOutput> outputs = RunRound(round.TimeNs, inputs);
+        if (record.IsLastRoundAhead && World.Servers[1 - Server.Index].Process is { IsLeading: true } leader && leader.Machine!.Round < Machine!.Round) World.Count("round run by the follower before the leader");
         foreach (MachineOutput output in outputs) if (output is BlockRequested { Operation: BlockOperation.Write } write) _recordWrites.Add(write.RequestId);
         _recordRound++;
         Feed(new RecordRoundExecuted(LocalNow, outputs));

@@ -242,6 +242,7 @@ internal sealed partial class SimProcess
     private void Send(SendLink send)
     {
         if (send.Envelope.Message is HandOverReady) RequireDisks("offers to lead");
+        if (send.Envelope.Message is RecordSent { Record.IsLastRoundAhead: true }) World.Count("round told ahead");
         byte[] frame = SimPath.Encode(send.Envelope);
         for (int path = 0; path < World.Paths.Length; path++)
             if (send.Path is null || send.Path == path) World.Paths[path].Send(this, send.Channel, frame);
