@@ -83,9 +83,9 @@ public sealed partial class LockstepCoordinatorActor
         }
         else
         {
-            // Acknowledgements, thousands a second, leave at once on the best path. Their copies follow within a tick, many in one go: a path
+            // Acknowledgements and ended flushes, thousands a second, leave at once on the best path. Their copies follow within a tick, many in one go: a path
             // that breaks costs at most that, and the other one's packets and wake-ups are a fraction.
-            int best = send.Envelope.Message is FollowerProgress ? _options.Link.BestPath : -1;
+            int best = send.Envelope.Message is FollowerProgress or FlushesStored ? _options.Link.BestPath : -1;
             for (int path = 0; path < _options.Link.PathCount; path++) SendLog(path, mayTrail: best >= 0 && path != best);
         }
     }

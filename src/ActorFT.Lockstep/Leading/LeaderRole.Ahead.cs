@@ -20,13 +20,13 @@ internal sealed partial class LeaderRole
 {
     private ulong _executedRound; // rounds that were run to their end
     private bool _isAhead;        // the one that runs is in a record already
-    private ulong _answerExpectedUntilNs;
+    private ulong _outputExpectedUntilNs;
 
     private void OnRoundBegun(Round round)
     {
         InvariantViolatedException.Require(!_digestAsked && !_isAhead, "A round begins when the one before has ended, and no digest is awaited.");
-        if (IsAnswerAwaited(round.Inputs)) _answerExpectedUntilNs = round.TimeNs + Settings.AnswerExpectedNs;
-        if (!MayTellAhead || round.TimeNs >= Math.Max(_flushExpectedUntilNs, _answerExpectedUntilNs)) return;
+        if (IsAnswerAwaited(round.Inputs)) ExpectOutput(round.TimeNs);
+        if (!MayTellAhead || round.TimeNs >= Math.Max(_flushExpectedUntilNs, _outputExpectedUntilNs)) return;
         if (round.TimeNs - _lastDigestTimeNs >= Settings.DigestIntervalNs) return; // of its end
         Send(_open.CloseAhead(round));
         _isAhead = true;
@@ -34,6 +34,8 @@ internal sealed partial class LeaderRole
 
     // In verified nothing leaves before a digest, which is of a round's end.
     private bool MayTellAhead => Holds && Settings.Commit == CommitMode.Received;
+
+    private void ExpectOutput(ulong timeNs) => _outputExpectedUntilNs = timeNs + Settings.OutputExpectedNs;
 
     private static bool IsAnswerAwaited(IEnumerable<MachineInput> inputs)
     {

@@ -171,7 +171,9 @@ internal sealed partial class LeaderRole : ReplicaRole
         }
         Context.Clock.Executed(executed.Round.TimeNs);
         var immediate = new List<MachineOutput>();
-        bool isAwaited = _gate.Add(round, executed.Outputs, immediate) | NoteFlushesAndWrites(executed);
+        bool isAwaited = _gate.Add(round, executed.Outputs, immediate);
+        if (isAwaited) ExpectOutput(executed.Round.TimeNs); // who said something goes on
+        isAwaited |= NoteFlushesAndWrites(executed);
         _closesSoon |= isAwaited && !isAhead;
         if (immediate.Count != 0) Context.Emit(new Perform(immediate));
         ForgetFlushes(executed.Round.Inputs);

@@ -62,10 +62,10 @@ public sealed record LockstepSettings
     public ulong FlushExpectedNs { get; init; } = 100 * Ms;
 
     /// <summary>
-    /// So long after a frame or typed bytes came, in machine time, an answer is expected: the follower is told of each round as it begins, and not when it has
-    /// ended, so that the answer need not wait for it. Longer costs a busy machine a record a round for nothing.
+    /// So long after a frame or typed bytes came, or something was put out, in machine time, more is expected to be put out: the follower is told of each round as it
+    /// begins, and not when it has ended, so that no output need wait for it. Longer costs a busy machine a record a round for nothing.
     /// </summary>
-    public ulong AnswerExpectedNs { get; init; } = 5 * Ms;
+    public ulong OutputExpectedNs { get; init; } = 5 * Ms;
 
     /// <summary>A digest is taken at least this often in machine time.</summary>
     public ulong DigestIntervalNs { get; init; } = 10 * Ms;
