@@ -86,8 +86,7 @@ public class SimulationTests
     public void PlantedBug_IsFoundWithinAThousandSeedsAndReplaysExactly(string name)
     {
         var bug = Enum.Parse<PlantedBug>(name);
-        ulong first = bug == PlantedBug.ReleaseRoundAhead ? 1001UL : 1; // a crash in half a millisecond, soon after a heartbeat
-        for (ulong seed = first; seed < first + 1000; seed++)
+        for (ulong seed = 1; seed <= 1000; seed++)
         {
             SimulationResult result = Simulator.Run(seed, [], bug);
             if (result.Rule is null) continue;

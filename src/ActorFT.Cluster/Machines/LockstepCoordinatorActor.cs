@@ -15,7 +15,7 @@ namespace ActorFT.Cluster.Machines;
 ///        |                                                                  ^            |
 ///        v                                                        RoundToken |            | RoundToken, last one
 ///   Feed(event) -> protocol.Step -> effects, in order -> Perform…  BeginRound +            v
-///                                                                            EndRound -> Feed(RoundExecuted)
+///                                             Feed(RoundBegun) of the leader's       EndRound -> Feed(RoundExecuted)
 /// </code>
 /// Invariant: while a round is with the vCPUs nobody touches the machine: an effect that needs it, and everything after it,
 /// waits for the round's end.

@@ -83,7 +83,7 @@ internal sealed partial class LeaderRole : ReplicaRole
     }
 
     /// <summary>Outputs of all rounds before this one may leave.</summary>
-    private ulong ReleasedRound => Math.Min(CommitRound, Settings.Bug == PlantedBug.ReleaseRoundAhead ? _open.FirstRound : Math.Min(_open.FirstRound, _executedRound));
+    private ulong ReleasedRound => Math.Min(CommitRound, Math.Min(_open.FirstRound, _executedRound));
 
     private string Detail =>
         IsHeldUp ? $"its outputs are held: {_stream?.Peer.Server ?? Context.Identity.PeerServer} is out of reach ({_drop}) and the arbiter does not answer"

@@ -28,6 +28,5 @@ internal enum PlantedBug
     ForgetReturnedOutputs,
     ForgetEndingFlushes,
     TakeLeadWithoutDisks,
-    ReleaseRoundAhead,
     CountRoundAhead,
 }
