@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ActorFT.Lockstep.Protocol;
 using ActorFT.Lockstep.Records;
 using ActorFT.Machine.IO;
@@ -37,7 +38,7 @@ internal sealed partial class LeaderRole
 
     private void ExpectOutput(ulong timeNs) => _outputExpectedUntilNs = timeNs + Settings.OutputExpectedNs;
 
-    private static bool IsAnswerAwaited(IEnumerable<MachineInput> inputs)
+    private static bool IsAnswerAwaited(ImmutableArray<MachineInput> inputs)
     {
         foreach (MachineInput input in inputs) if (input is FrameReceived or ConsoleTyped) return true;
         return false;

@@ -39,7 +39,7 @@ public sealed record Record
     /// <summary>Equal content, rounds and inputs included.</summary>
     public bool Equals(Record? other) =>
         other is not null && FirstRound == other.FirstRound && OutputCount == other.OutputCount && OutputHash == other.OutputHash
-        && DigestAtEnd == other.DigestAtEnd && IsLastRoundAhead == other.IsLastRoundAhead && RecordCodec.HaveEqualEncoding(this, other);
+        && DigestAtEnd == other.DigestAtEnd && RecordCodec.HaveEqualEncoding(this, other);
 
     /// <summary>A hash for host-side tables.</summary>
     public override int GetHashCode() => HashCode.Combine(FirstRound, Rounds.Length, OutputHash);

@@ -1,3 +1,5 @@
+using System.Buffers;
+using ActorFT.Lockstep.Frames;
 using ActorFT.Lockstep.Records;
 using ActorFT.Machine;
 using ActorFT.Machine.State;
@@ -124,5 +126,22 @@ public class RecordLogTests
         }
         reader.Finish();
         return (reader, entries);
+    }
+
+    // Its outputs would be counted by a record that nobody may ever have written.
+    [Fact]
+    public void RecordWhoseLastRoundIsAhead_IsNeitherWrittenNorRead()
+    {
+        Record ahead = Samples.Record() with { DigestAtEnd = null, IsLastRoundAhead = true };
+        Assert.Throws<InvariantViolatedException>(() => Samples.Log(ahead));
+
+        var log = new ArrayBufferWriter<byte>();
+        log.Write(new RecordLogWriter(RecordLogHeader.Of(Samples.Machine, BlockDataMode.Carried, "vmlinux", "initrd.img")).Start.Span);
+        FrameCodec.Write(log, [(byte)'R', .. Samples.Encode(ahead, BlockDataMode.Carried)]);
+        var reader = new RecordLogReader();
+        reader.Feed(log.WrittenSpan);
+        Assert.True(reader.TryReadHeader(out _));
+        Assert.False(reader.TryRead(out _));
+        Assert.Contains("still to be run", reader.Problem!.Message, StringComparison.Ordinal);
     }
 }
